@@ -1,0 +1,1 @@
+"""The moderation service: what websites and moderators talk to."""

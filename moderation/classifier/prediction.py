@@ -1,0 +1,70 @@
+"""The values that cross the classifier's boundary."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a comment may be unwanted; one head of the model each."""
+
+    TOXIC = "toxic"
+    SEVERE_TOXIC = "severe_toxic"
+    OBSCENE = "obscene"
+    THREAT = "threat"
+    INSULT = "insult"
+    IDENTITY_ATTACK = "identity_attack"
+    SPAM = "spam"
+
+
+REJECT = "reject"
+"""Name of the head that answers "would a moderator reject this?"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What the classifier may look at: never an e-mail address, never an IP address."""
+
+    text: str
+    name: str = ""
+    website: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Calibrated probabilities for one document.
+
+    `reject` is the probability that a moderator would not publish it; `reasons` holds one
+    probability for each head. `able` is False when the document is out of the model's depth (a
+    language it was not trained on, hardly any known feature): the figures then mean nothing and
+    the caller has to hold the comment.
+    """
+
+    reject: float
+    reasons: Mapping[Reason, float]
+    able: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` (code points, end exclusive) of the original text that pushed a
+    head's log-odds by `weight`; positive pushes towards the reason."""
+
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one head gave its probability.
+
+    `bias + elsewhere + sum(span.weight for span in spans)` equals the head's log-odds (natural
+    logarithm). `elsewhere` is what came from outside the text (name, website, whole-text features).
+    Spans are ordered by position and do not overlap.
+    """
+
+    head: str
+    bias: float
+    elsewhere: float
+    spans: tuple[Span, ...]
