@@ -1,0 +1,84 @@
+"""The only assembly of the Flask application."""
+
+import logging
+import os
+import secrets
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from moderation import web
+from moderation.config import Settings
+from moderation.db import Database
+from moderation.queues import DecideNotifier, connect
+from moderation.services import Services
+from moderation.sites import SiteDirectory
+from moderation.submissions import Submissions
+
+# A comment of 20,000 characters, percent-encoded in a form, with room for the other fields.
+LARGEST_REQUEST = 256 * 1024
+
+# Redis answers in well under a millisecond, or is not there.
+_REDIS_TIMEOUT = 0.5
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application.
+
+    Args:
+        settings: where to find everything; read from the environment if not given.
+
+    Raises:
+        StartupError: the settings are wrong, or the database cannot be used as it is.
+    """
+    settings = settings or Settings.from_environment()
+    logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    app = Flask("moderation")
+    app.config.update(
+        SECRET_KEY=_secret_key(settings),
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
+        SESSION_COOKIE_NAME="moderation",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    app.extensions["moderation"] = _services(settings)
+    web.register(app)
+    if settings.trusted_proxies:
+        n = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    return app
+
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def _services(settings: Settings) -> Services:
+    database = Database(settings.database)
+    database.check()
+    redis = connect(settings.redis, timeout=_REDIS_TIMEOUT)
+    return Services(
+        settings=settings,
+        database=database,
+        redis=redis,
+        sites=SiteDirectory(database),
+        submissions=Submissions(database, DecideNotifier(redis)),
+    )
+
+
+def _secret_key(settings: Settings) -> str:
+    given = settings.secret_key.get_secret_value()
+    return given or _kept_secret(settings.home / "secret_key")
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in the file, which is made if it is not there; only its owner may read it."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text()

@@ -1,0 +1,115 @@
+"""The command line. Commands that belong to other packages are named by path and loaded when they
+are called, so that this package imports none of them."""
+
+import importlib
+import logging
+import sys
+
+import click
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server import Server
+from rich.console import Console
+
+from moderation.config import Settings
+from moderation.db import Database
+from moderation.errors import StartupError
+
+_ELSEWHERE = {
+    "worker": "worker.cli:worker",
+    "train": "training.cli:train",
+    "score": "training.cli:score",
+    "evaluate": "training.cli:evaluate",
+}
+
+
+class _Commands(click.Group):
+    """Our own commands and, by path, those of the packages above us."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = _ELSEWHERE[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="moderation")
+def cli() -> None:
+    """Self-hosted moderation of readers' comments."""
+
+
+@cli.command()
+def up() -> None:
+    """Run everything on this machine: Redis, web server and workers."""
+    from moderation.supervisor import Started, Supervisor  # noqa: PLC0415 - loads the model's code
+
+    settings = Settings.from_environment()
+    logging.basicConfig(level=settings.log_level, format="%(levelname)s: %(message)s")
+    console = Console(highlight=False, soft_wrap=True)
+
+    def announce(started: Started) -> None:
+        base, secrets = started.settings.base_url, started.secrets
+        password = secrets.admin_password or "the one you have set or were shown at the first start"
+        console.print(
+            f"\n[bold]The service runs.[/] Stop it with Ctrl-C.\n\n"
+            f"  Demo article   {base}/demo\n"
+            f"  Moderators     {base}/desk/   name: admin   password: {password}\n"
+            f"  API            {base}/docs\n"
+            f"  Data           {started.settings.home.absolute()}"
+        )
+        if secrets.site_key:
+            console.print(f"  Site key       {secrets.site_key}")
+        if secrets.site_key or secrets.admin_password:
+            console.print("\nKey and password were made up now and are not shown again.")
+
+    Supervisor(settings).run(announce)
+    console.print("Stopped.")
+
+
+@cli.command()
+def web() -> None:
+    """Run the web server alone."""
+    from moderation.supervisor import end_with_supervisor  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    Database(settings.database, pool_size=1).check()
+    end_with_supervisor()
+    Server(
+        "moderation.app:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=settings.host,
+        port=settings.port,
+        workers=settings.web_processes,
+        blocking_threads=settings.web_threads,
+        backlog=1024,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        respawn_failed_workers=True,
+        respawn_interval=0.1,
+        workers_kill_timeout=30,
+        websockets=False,
+        log_enabled=False,
+    ).serve()
+
+
+@cli.command()
+def migrate() -> None:
+    """Create the database's tables, or bring them up to date."""
+    settings = Settings.from_environment()
+    if not settings.database_url:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Database(settings.database, pool_size=1).migrate()
+
+
+def main() -> None:
+    """Run the command; what keeps it from starting is one line."""
+    try:
+        cli()
+    except StartupError as error:
+        click.echo(f"moderation: {error}", err=True)
+        sys.exit(1)

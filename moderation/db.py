@@ -1,0 +1,122 @@
+"""The database: one engine a process, transactions as context managers, migrations."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from moderation.errors import StartupError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+# How long a writer waits for another one, in seconds. SQLite has one writer at a time.
+LOCK_TIMEOUT = 30
+
+# Any number: it only has to be the same for all who migrate one PostgreSQL database.
+MIGRATION_LOCK = 7_302_026
+
+
+class Database:
+    """An engine, and the two kinds of transaction that the service knows."""
+
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+        # Parameters carry readers' e-mail addresses, so errors must not print them.
+        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size}
+        if url.startswith("sqlite"):
+            options["connect_args"] = {"timeout": LOCK_TIMEOUT, "check_same_thread": False}
+        else:
+            options["pool_pre_ping"] = True
+        self.url = url
+        self.engine: Engine = create_engine(url, max_overflow=0, **options)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._writer = self.engine.execution_options(writes=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is durable when the block ends, and undone when it raises."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+    def check(self) -> None:
+        """Make sure that the database answers and its tables are those of this version.
+
+        Raises:
+            StartupError: it is unreachable, or wants `moderation migrate`.
+        """
+        try:
+            with self.read() as connection:
+                current = MigrationContext.configure(connection).get_current_revision()
+        except SQLAlchemyError as error:
+            raise _unreachable(self.engine, error) from None
+        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        if current != head:
+            raise StartupError(
+                f"the database is at revision {current or 'none'} and this version needs {head}: "
+                "run `moderation migrate`"
+            )
+
+    def migrate(self) -> None:
+        """Create the tables or bring them up to date; safe to call from several machines.
+
+        Raises:
+            StartupError: the database is unreachable, or newer than this version.
+        """
+        try:
+            with self.write() as connection:
+                if self.engine.dialect.name == "postgresql":
+                    connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK}
+                    )
+                config = Config()
+                config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except SQLAlchemyError as error:
+            raise _unreachable(self.engine, error) from None
+        except CommandError as error:
+            raise StartupError(f"the database cannot be migrated: {error}") from None
+
+
+def _prepare_sqlite(connection: SQLiteConnection, _record: object) -> None:
+    # The driver's own transaction handling would begin late and without the write lock.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    # FULL: a commit is on the disk before it is answered (promise 1 of the design).
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-16000")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE takes the write lock at once, where a transaction that reads first and then
+    # writes would fail with "database is locked" when another writer came in between.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _unreachable(engine: Engine, error: SQLAlchemyError) -> StartupError:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    first_line = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    where = engine.url.render_as_string(hide_password=True)
+    return StartupError(f"the database {where} cannot be used: {first_line}")

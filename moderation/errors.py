@@ -1,0 +1,39 @@
+"""What can go wrong, named once. The web layer turns these into answers."""
+
+from dataclasses import dataclass
+
+
+class StartupError(Exception):
+    """The service cannot start; the message is one line for the person who started it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with one field of what was sent."""
+
+    field: str
+    detail: str
+
+
+class InvalidInput(Exception):  # noqa: N818 - names the situation, as the HTTP status does
+    """The sender's fields are wrong; nothing was stored."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(f"{e.field}: {e.detail}" for e in errors))
+        self.errors = errors
+
+
+class NotFound(Exception):  # noqa: N818
+    """There is no such thing, or not for this caller."""
+
+
+class Unauthorized(Exception):  # noqa: N818
+    """No key, or not one that we know."""
+
+
+class Conflict(Exception):  # noqa: N818
+    """The thing changed after the caller last saw it."""
+
+
+class Overloaded(Exception):  # noqa: N818
+    """More arrives than can be stored; the caller should try again shortly."""

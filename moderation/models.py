@@ -1,0 +1,158 @@
+"""The tables. Times are milliseconds since 1970 in UTC (see `clock`)."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from moderation.domain import Status
+
+# SQLite numbers rows only in a column declared INTEGER.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Constraints get names, so that a migration can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Site(Base):
+    """A website whose comments are moderated here; nothing crosses from one to another."""
+
+    __tablename__ = "site"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    """Public: a form that a browser posts names its site by it."""
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What the site set; `policy.SiteSettings` validates it and fills in the rest."""
+    created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class SiteKey(Base):
+    """A site's bearer key. Only its SHA-256 is kept."""
+
+    __tablename__ = "site_key"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    hint: Mapped[str] = mapped_column(String(8))
+    """The key's last characters, to tell keys apart."""
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Account(Base):
+    """A person who signs in."""
+
+    __tablename__ = "account"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Thread(Base):
+    """The comments below one page of a site."""
+
+    __tablename__ = "thread"
+    __table_args__ = (UniqueConstraint("site_id", "page"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    page: Mapped[str] = mapped_column(String(2000))
+    """The page's address or id, as the site gives it."""
+    title: Mapped[str] = mapped_column(String(300), default="")
+    created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Comment(Base):
+    """What a reader wrote, and where it stands.
+
+    Only `review` writes `status` and the columns that go with it.
+    """
+
+    __tablename__ = "comment"
+    __table_args__ = (
+        UniqueConstraint("site_id", "idempotency_key"),
+        Index("ix_comment_listing", "thread_id", "status", "root_id", "id"),
+        Index("ix_comment_queue", "status", "id"),
+        Index("ix_comment_recent", "site_id", "id"),
+        Index("ix_comment_author", "site_id", "author_id", "created_at"),
+        Index("ix_comment_sender", "site_id", "ip", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """A version 7 UUID in hexadecimal: in order of arrival, with 74 random bits."""
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    thread_id: Mapped[int] = mapped_column(ForeignKey("thread.id"))
+    parent_id: Mapped[str | None] = mapped_column(String(32))
+    root_id: Mapped[str] = mapped_column(String(32))
+    """The comment that started the conversation; its own id where it answers no other."""
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+
+    name: Mapped[str] = mapped_column(String(100))
+    email: Mapped[str] = mapped_column(String(254))
+    """Never published: see promise 4 of the design."""
+    author_id: Mapped[str] = mapped_column(String(32))
+    """The same for the same address on the same site, and not the address."""
+    website: Mapped[str] = mapped_column(String(500), default="")
+    text: Mapped[str] = mapped_column(Text)
+    ip: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str] = mapped_column(String(500), default="")
+    referrer: Mapped[str] = mapped_column(String(2000), default="")
+
+    status: Mapped[str] = mapped_column(String(8), default=Status.PENDING)
+    reason: Mapped[str] = mapped_column(String(64), default="")
+    """Why it stands there: a rule, a reason of the classifier, or a moderator's."""
+    score: Mapped[float | None] = mapped_column(Float)
+    """Probability that a moderator would not publish it, when it was decided."""
+    version: Mapped[int] = mapped_column(Integer, default=0)
+    """Counts the changes of status, so that a stale change is noticed."""
+    sweeps: Mapped[int] = mapped_column(Integer, default=0)
+    """How often it was found pending for too long."""
+    fingerprint: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """See `similarity`: how repeats are found; set when the comment was decided."""
+
+
+class Event(Base):
+    """One change of a comment's status: the audit trail, and the source of labels."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_comment_id", "comment_id", "id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    comment_id: Mapped[str] = mapped_column(ForeignKey("comment.id"))
+    at: Mapped[int] = mapped_column(BigInteger)
+    actor_kind: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(64))
+    from_status: Mapped[str] = mapped_column(String(8))
+    to_status: Mapped[str] = mapped_column(String(8))
+    reason: Mapped[str] = mapped_column(String(64))
+    model: Mapped[str | None] = mapped_column(String(100))
+    """Version of the model that scored it; none for a person's decision."""
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """What an automatic decision stood on, at that time: see `policy.Decision`."""

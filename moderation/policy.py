@@ -1,0 +1,138 @@
+"""Scores + rules + thresholds -> decision. Pure, and fails closed.
+
+A rule that spoke decides; else a probability at or above its threshold holds the comment; else it
+is approved. Whatever keeps the model from judging holds it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from moderation.classifier.prediction import REJECT, Explanation, Prediction, Reason
+from moderation.domain import Status
+from moderation.rules import Facts, Finding, Rules, Verdict, consult
+
+SCORER_UNAVAILABLE = "scorer_unavailable"
+SCORER_FAILED = "scorer_failed"
+NOT_ABLE_TO_JUDGE = "not_able_to_judge"
+UNDECIDED = "undecided"
+BELOW_THRESHOLDS = "below_thresholds"
+
+HEADS = (REJECT, *Reason)
+
+# Spans of an explanation that are kept: what a moderator takes in at a glance.
+_SPANS_KEPT = 12
+
+
+class SiteSettings(BaseModel):
+    """All that a site may set; what it leaves out has these defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: Rules = Rules()
+    thresholds: dict[str, float] = Field(
+        default_factory=dict,
+        description="Probability at which a head holds a comment, in place of the model's own.",
+    )
+    reject_above: float | None = Field(
+        None, description="Reject at this probability of `reject` instead of holding; none: never."
+    )
+    origins: tuple[str, ...] = Field(
+        (), description="Addresses of the site's pages, to which a browser may be sent back."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a comment, and all that it stands on.
+
+    `head` is the head of the model to explain: the one that decided, or else "reject".
+    """
+
+    status: Status
+    reason: str
+    head: str = REJECT
+    model: str | None = None
+    score: float | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def decide(
+    prediction: Prediction | None,
+    facts: Facts,
+    settings: SiteSettings,
+    *,
+    model: str | None,
+    thresholds: Mapping[str, float],
+    unavailable: str = SCORER_UNAVAILABLE,
+) -> Decision:
+    """The decision about one comment.
+
+    Args:
+        prediction: what the classifier says; None when it could not be asked.
+        model: version of the model that made `prediction`.
+        thresholds: the model's own thresholds, one for each head.
+        unavailable: the reason to give when there is no prediction.
+    """
+    findings = consult(facts, settings.rules)
+    evidence: dict[str, Any] = {"rules": [asdict(finding) for finding in findings]}
+    if prediction is None:
+        return Decision(Status.HELD, unavailable, evidence=evidence)
+    scores = {REJECT: prediction.reject} | {str(r): p for r, p in prediction.reasons.items()}
+    limits = {head: settings.thresholds.get(head, thresholds[head]) for head in scores}
+    evidence |= {
+        "able": prediction.able,
+        "scores": {head: round(score, 4) for head, score in scores.items()},
+        "thresholds": limits,
+    }
+    status, reason, head = _conclude(prediction, scores, limits, findings, settings)
+    return Decision(status, reason, head, model, prediction.reject, evidence)
+
+
+def explained(decision: Decision, explanation: Explanation) -> Decision:
+    """The decision with the words that weighed most added to its evidence."""
+    spans = sorted(explanation.spans, key=lambda span: abs(span.weight), reverse=True)
+    words = {
+        "head": explanation.head,
+        "bias": round(explanation.bias, 4),
+        "elsewhere": round(explanation.elsewhere, 4),
+        "spans": [
+            [span.start, span.end, round(span.weight, 4)]
+            for span in sorted(spans[:_SPANS_KEPT], key=lambda span: span.start)
+        ],
+        "others": round(sum(span.weight for span in spans[_SPANS_KEPT:]), 4),
+    }
+    evidence = decision.evidence | {"explanation": words}
+    return Decision(
+        decision.status, decision.reason, decision.head, decision.model, decision.score, evidence
+    )
+
+
+def _conclude(
+    prediction: Prediction,
+    scores: Mapping[str, float],
+    limits: Mapping[str, float],
+    findings: list[Finding],
+    settings: SiteSettings,
+) -> tuple[Status, str, str]:
+    """Status, reason, and the head to explain."""
+    # Written as "not below" so that a score that is no number counts as too high.
+    above = [head for head in scores if not scores[head] < limits[head]]
+    head = max(above, key=lambda h: _excess(scores[h], limits[h])) if above else REJECT
+    if findings:
+        status = Status.REJECTED if findings[0].verdict is Verdict.REJECT else Status.HELD
+        return status, findings[0].rule, head
+    if not prediction.able:
+        return Status.HELD, NOT_ABLE_TO_JUDGE, head
+    if settings.reject_above is not None and scores[REJECT] >= settings.reject_above:
+        return Status.REJECTED, head, head
+    if above:
+        return Status.HELD, head, head
+    return Status.APPROVED, BELOW_THRESHOLDS, REJECT
+
+
+def _excess(score: float, limit: float) -> float:
+    """How far a score went from its threshold towards certainty, so that heads compare."""
+    return (score - limit) / (1 - limit) if limit < 1 else 0.0

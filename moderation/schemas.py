@@ -1,0 +1,289 @@
+"""What comes in and goes out over HTTP: the same models validate, answer and document."""
+
+import ipaddress
+import re
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from moderation.domain import Status
+from moderation.errors import FieldError, InvalidInput
+
+NAME_LENGTH = 100
+TEXT_LENGTH = 20_000
+PAGE_BYTES = 2_000
+
+# Zero-width joiners shape names in Persian, Hindi and others, and join emoji.
+_JOINERS = "\u200c\u200d"
+_WEBSITE_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+
+
+def _plain(value: Any, *, keep: str) -> Any:
+    """Unicode in its composed form, without control and invisible characters except `keep`."""
+    if not isinstance(value, str):
+        return value
+    composed = unicodedata.normalize("NFC", value)
+    if composed.isascii() and composed.isprintable():
+        return composed.strip()
+    kept = "".join(
+        c for c in composed if c in keep or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
+    )
+    return "" if _is_blank(kept) else kept.strip()
+
+
+def _is_blank(text: str) -> bool:
+    return all(c.isspace() or c in _JOINERS for c in text)
+
+
+def _line(value: Any) -> Any:
+    return _plain(value, keep=_JOINERS)
+
+
+def _prose(value: Any) -> Any:
+    if isinstance(value, str):
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return _plain(value, keep=_JOINERS + "\n\t\N{SOFT HYPHEN}" + _BIDI_MARKS)
+
+
+# Left-to-right and right-to-left marks are part of correct Hebrew and Arabic text. Embeddings and
+# overrides can make a text look like another one, so they are dropped.
+_BIDI_MARKS = "\u200e\u200f\u061c"
+
+
+def _email(value: str) -> str:
+    try:
+        return validate_email(value, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an e-mail address: {_sentence(str(error))}") from None
+
+
+def _sentence(message: str) -> str:
+    # The library quotes parts of the address; a message may end up in a log.
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "that part", message)
+
+
+def _website(value: str) -> str:
+    if not value:
+        return value
+    url = value if _WEBSITE_SCHEME.match(value) else f"https://{value}"
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and "." in (parts.hostname or "")
+    except ValueError:
+        sound = False
+    if not sound or any(c.isspace() for c in url):
+        raise ValueError("is not a web address: it should look like https://example.org")
+    return url
+
+
+def _page(value: str) -> str:
+    # PostgreSQL's indexes take no longer value.
+    if len(value.encode()) > PAGE_BYTES:
+        raise ValueError(f"is too long: at most {PAGE_BYTES:,} bytes")
+    return value
+
+
+def _ip(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("is not an IP address") from None
+
+
+def _none_if_empty(value: Any) -> Any:
+    # WordPress's form says "0" where a comment answers no other.
+    return None if value in ("", "0", 0) else value
+
+
+def _at_most(length: int) -> AfterValidator:
+    """Cuts what nobody would mind to see cut, where a refusal would lose a comment."""
+    return AfterValidator(lambda value: value[:length])
+
+
+Line = Annotated[str, BeforeValidator(_line)]
+OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
+
+
+class CommentIn(BaseModel):
+    """A reader's comment. The field names of WordPress's own form are understood too."""
+
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True, hide_input_in_errors=True)
+
+    page: Annotated[Line, AfterValidator(_page)] = Field(
+        min_length=1,
+        description="The article's address, or its id on your site.",
+        validation_alias=AliasChoices("page", "comment_post_ID"),
+        examples=["https://news.example/2026/harbour-bridge"],
+    )
+    name: Line = Field(
+        min_length=1,
+        max_length=NAME_LENGTH,
+        description="The reader's name, in any script.",
+        validation_alias=AliasChoices("name", "author"),
+        examples=["Zoë"],
+    )
+    email: Annotated[Line, AfterValidator(_email)] = Field(
+        min_length=1,
+        max_length=254,
+        description="The reader's e-mail address. It is never published.",
+        examples=["zoe@example.org"],
+    )
+    text: Annotated[str, BeforeValidator(_prose)] = Field(
+        min_length=1,
+        max_length=TEXT_LENGTH,
+        description="What the reader wrote, as plain text.",
+        validation_alias=AliasChoices("text", "comment"),
+        examples=["The old bridge had a tram line, which nobody mentions."],
+    )
+    website: Annotated[Line, AfterValidator(_website)] = Field(
+        "",
+        max_length=500,
+        description="The reader's own web page.",
+        validation_alias=AliasChoices("website", "url"),
+    )
+    parent: OptionalText = Field(
+        None,
+        max_length=32,
+        description="The id of the published comment that this one answers.",
+        validation_alias=AliasChoices("parent", "comment_parent"),
+    )
+    page_title: Annotated[Line, _at_most(300)] = Field("", description="The article's title.")
+
+
+class SenderIn(BaseModel):
+    """What the site knows of the sender. Only believed when it comes with the site's key."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    ip: Annotated[OptionalText, AfterValidator(lambda v: v if v is None else _ip(v))] = Field(
+        None, description="The reader's IP address.", examples=["203.0.113.7"]
+    )
+    user_agent: Annotated[Line, _at_most(500)] = Field("", description="The reader's browser.")
+    referrer: Annotated[Line, _at_most(2000)] = Field("", description="Where the reader came from.")
+
+
+class CommentSubmission(CommentIn, SenderIn):
+    """The body of `POST /v1/comments`."""
+
+    site: Line = Field(
+        "",
+        max_length=64,
+        description="Your site's public name, where no key is sent: in a form on a page.",
+    )
+
+    @classmethod
+    def field_of(cls, name: str) -> str:
+        """Our name of a field that was sent by one of its names."""
+        for field, info in cls.model_fields.items():
+            alias = info.validation_alias
+            if isinstance(alias, AliasChoices) and name in alias.choices:
+                return field
+        return name
+
+
+class CommentReceipt(BaseModel):
+    """The answer to a stored comment."""
+
+    id: str = Field(description="Unguessable; whoever has it may ask for the status.")
+    status: Status
+
+
+class CommentState(BaseModel):
+    """Where a comment stands, for who posted it."""
+
+    id: str
+    status: Status
+    created_at: datetime
+
+
+class PublishedQuery(BaseModel):
+    """The query of `GET /v1/comments`."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    page: Annotated[Line, AfterValidator(_page)] = Field(
+        min_length=1, description="As it was given when posting."
+    )
+    site: Line = Field("", max_length=64, description="Your site's name, where no key is sent.")
+    after: str = Field("", max_length=32, description="`next` of the page before.")
+    limit: int = Field(50, ge=1, le=200, description="How many conversations.")
+
+
+class PublicComment(BaseModel):
+    """A published comment. It never carries an e-mail address."""
+
+    id: str
+    parent: str | None = Field(description="The comment it answers, if that one is published.")
+    name: str
+    website: str
+    text: str = Field(description="Plain text: escape it before you put it into a page.")
+    created_at: datetime
+    replies: list["PublicComment"]
+
+
+class CommentPage(BaseModel):
+    """Some of a page's conversations, oldest first."""
+
+    comments: list[PublicComment]
+    next: str | None = Field(description="Give it as `after` to get the next ones.")
+
+
+class ProblemField(BaseModel):
+    """One wrong field."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """Problem details as RFC 9457 describes them."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[ProblemField] = []
+
+
+_Schema = TypeVar("_Schema", bound=BaseModel)
+
+
+def parse(schema: type[_Schema], fields: dict[str, Any]) -> _Schema:
+    """Validate `fields`.
+
+    Raises:
+        InvalidInput: one entry for each field that is wrong, none of which repeats what was sent.
+    """
+    try:
+        return schema.model_validate(fields)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise InvalidInput(*(_field_error(entry) for entry in found)) from None
+
+
+def _field_error(entry: ErrorDetails) -> FieldError:
+    field = str(entry["loc"][0]) if entry["loc"] else ""
+    limits = entry.get("ctx", {})
+    match entry["type"]:
+        case "missing" | "string_too_short":
+            detail = "is required"
+        case "string_too_long":
+            detail = f"is too long: at most {limits['max_length']:,} characters"
+        case "string_type":
+            detail = "has to be text"
+        case _:
+            detail = entry["msg"].removeprefix("Value error, ")
+    return FieldError(field, detail)

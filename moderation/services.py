@@ -1,0 +1,21 @@
+"""What a request needs, assembled once for each web process by `app.create_app`."""
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from moderation.config import Settings
+from moderation.db import Database
+from moderation.sites import SiteDirectory
+from moderation.submissions import Submissions
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The service layer of one process."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    sites: SiteDirectory
+    submissions: Submissions

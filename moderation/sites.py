@@ -1,0 +1,98 @@
+"""Sites and their keys."""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Select, insert, select
+
+from moderation.clock import now_ms
+from moderation.db import Database
+from moderation.models import Site, SiteKey
+from moderation.policy import SiteSettings
+
+# For so many seconds a process believes what it read about a key or a site: the longest time that
+# a revoked key goes on working.
+_BELIEVED_FOR = 5.0
+
+_KEY_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRef:
+    """A site as the layers above know it."""
+
+    id: int
+    name: str
+    settings: SiteSettings
+
+
+def new_key() -> str:
+    """A site key of 32 characters from the system's source of randomness."""
+    return secrets.token_urlsafe(_KEY_BYTES)
+
+
+def digest(key: str) -> str:
+    """What is kept of a key: its SHA-256 in hexadecimal. Keys are long and random, so a slow hash
+    would add nothing but delay to each request."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def create_site(connection: Connection, *, name: str, key: str, settings: SiteSettings) -> int:
+    """Store a site and its first key; the new site's id."""
+    created = now_ms()
+    row = connection.execute(
+        insert(Site)
+        .values(name=name, settings=settings.model_dump(mode="json"), created_at=created)
+        .returning(Site.id)
+    )
+    site_id: int = row.scalar_one()
+    add_key(connection, site_id=site_id, key=key)
+    return site_id
+
+
+def add_key(connection: Connection, *, site_id: int, key: str) -> None:
+    """Let a site use `key` from now on."""
+    connection.execute(
+        insert(SiteKey).values(
+            digest=digest(key), site_id=site_id, hint=key[-4:], created_at=now_ms()
+        )
+    )
+
+
+class SiteDirectory:
+    """Finds sites by key or name; remembers each answer for `_BELIEVED_FOR` seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[tuple[str, str], tuple[float, SiteRef]] = {}
+
+    def by_key(self, key: str) -> SiteRef | None:
+        """The site that this bearer key belongs to; None for an unknown or a revoked key."""
+        held = digest(key)
+        query = (
+            select(Site)
+            .join(SiteKey, SiteKey.site_id == Site.id)
+            .where(SiteKey.digest == held, SiteKey.revoked_at.is_(None))
+        )
+        return self._find(("key", held), query)
+
+    def by_name(self, name: str) -> SiteRef | None:
+        """The site of this public name."""
+        return self._find(("name", name), select(Site).where(Site.name == name))
+
+    def _find(self, what: tuple[str, str], query: Select[Site]) -> SiteRef | None:
+        now = time.monotonic()
+        read_at, site = self._known.get(what, (float("-inf"), None))
+        if site is not None and now - read_at < _BELIEVED_FOR:
+            return site
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            # Not remembered, or guesses would fill the memory.
+            self._known.pop(what, None)
+            return None
+        found = SiteRef(row.id, row.name, SiteSettings.model_validate(row.settings))
+        self._known[what] = (now, found)
+        return found

@@ -1,0 +1,334 @@
+"""Takes comments in: store, commit, then tell the workers.
+
+Requests of one process wait for a single writer thread, which takes all that wait, stores them in
+one transaction, and enqueues one job for them. So a comment is durable before its 202, and the
+price of a commit and of a job is shared (group commit).
+"""
+
+import hashlib
+import logging
+import queue
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from moderation.clock import now_ms
+from moderation.db import Database
+from moderation.domain import Status
+from moderation.errors import Conflict, FieldError, InvalidInput, Overloaded
+from moderation.ids import new_id
+from moderation.models import Comment, Thread
+from moderation.queues import DecideNotifier
+
+log = logging.getLogger(__name__)
+
+# Comments in one transaction at most; more wait for the next.
+GROUP = 256
+
+# Submissions that may wait; beyond it a caller is asked to come again.
+WAITING = 4096
+
+# Seconds a caller waits for the commit, longer than a writer waits for the database's lock.
+PATIENCE = 45.0
+
+# Threads whose ids a process remembers.
+_THREADS_KNOWN = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewComment:
+    """A comment as it comes in, checked (see `schemas`)."""
+
+    site_id: int
+    page: str
+    page_title: str
+    parent_id: str | None
+    name: str
+    email: str
+    website: str
+    text: str
+    ip: str | None
+    user_agent: str
+    referrer: str
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender gets: the comment's id, and where it stood when it was stored or, for a
+    repeated idempotency key, where the first one stands."""
+
+    id: str
+    status: Status
+
+
+def author_id(site_id: int, email: str) -> str:
+    """The same for one address on one site, and not the address: 128 bits in hexadecimal."""
+    whose = f"{site_id}:{email.casefold()}"
+    return hashlib.blake2b(whose.encode(), digest_size=16).hexdigest()
+
+
+_Waiting = tuple[NewComment, Future[Receipt]]
+
+
+class Submissions:
+    """The intake of one process. Its writer thread starts with the first comment."""
+
+    def __init__(self, database: Database, notifier: DecideNotifier) -> None:
+        self._database = database
+        self._notifier = notifier
+        self._waiting: queue.Queue[_Waiting] = queue.Queue(WAITING)
+        self._starting = threading.Lock()
+        self._writer: threading.Thread | None = None
+        self._threads = _KnownThreads()
+
+    def submit(self, comment: NewComment) -> Receipt:
+        """Store a comment; it is durable when this returns.
+
+        Raises:
+            InvalidInput: the comment it answers is not there to be answered.
+            Conflict: its idempotency key was used for another comment.
+            Overloaded: too many wait, or the database does not answer.
+        """
+        if comment.parent_id is not None:
+            self._check_parent(comment)
+        receipt: Future[Receipt] = Future()
+        try:
+            self._waiting.put_nowait((comment, receipt))
+        except queue.Full:
+            raise Overloaded("more comments arrive than can be stored") from None
+        self._ensure_writer()
+        try:
+            return receipt.result(timeout=PATIENCE)
+        except TimeoutError:
+            raise Overloaded("the database did not answer in time") from None
+        except SQLAlchemyError as error:
+            raise Overloaded("the database did not take the comment") from error
+
+    def _check_parent(self, comment: NewComment) -> None:
+        query = (
+            select(Comment.id)
+            .join(Thread, Thread.id == Comment.thread_id)
+            .where(
+                Comment.id == comment.parent_id,
+                Comment.status == Status.APPROVED,
+                Thread.site_id == comment.site_id,
+                Thread.page == comment.page,
+            )
+        )
+        with self._database.read() as connection:
+            if connection.execute(query).one_or_none() is None:
+                raise InvalidInput(FieldError("parent", "is not a published comment of this page"))
+
+    def _ensure_writer(self) -> None:
+        with self._starting:
+            if self._writer is None or not self._writer.is_alive():
+                self._writer = threading.Thread(
+                    target=self._write_forever, name="submissions", daemon=True
+                )
+                self._writer.start()
+
+    def _write_forever(self) -> None:
+        while True:
+            self._write_group(self._next_group())
+
+    def _next_group(self) -> list[_Waiting]:
+        group = [self._waiting.get()]
+        while len(group) < GROUP:
+            try:
+                group.append(self._waiting.get_nowait())
+            except queue.Empty:
+                break
+        return group
+
+    def _write_group(self, group: Sequence[_Waiting]) -> None:
+        try:
+            outcomes = self._store([comment for comment, _ in group])
+        except Exception as error:
+            self._write_singly(group, error)
+            return
+        for (_, receipt), outcome in zip(group, outcomes, strict=True):
+            match outcome:
+                case Conflict():
+                    receipt.set_exception(outcome)
+                case _Stored(comment_id):
+                    receipt.set_result(Receipt(comment_id, Status.PENDING))
+                case Receipt():
+                    receipt.set_result(outcome)
+        # After the senders have their answers: they need not wait for Redis.
+        new = [outcome.id for outcome in outcomes if isinstance(outcome, _Stored)]
+        if new and not self._notifier.notify(new):
+            log.warning("Redis was not told about %d comments; the sweep will find them", len(new))
+
+    def _write_singly(self, group: Sequence[_Waiting], error: Exception) -> None:
+        """One comment must not take the others of its group down with it."""
+        if len(group) == 1:
+            log.error("a comment could not be stored: %s", type(error).__name__)
+            group[0][1].set_exception(error)
+            return
+        for single in group:
+            self._write_group([single])
+
+    def _store(self, comments: Sequence[NewComment]) -> list["_Outcome"]:
+        """Store a group in one transaction; the outcome for each, in the same order."""
+        with self._database.write() as connection:
+            thread_ids = self._threads.ids(connection, comments)
+            roots = _roots(connection, comments)
+            earlier = _earlier(connection, comments)
+            outcomes: list[_Outcome] = []
+            rows = []
+            for comment in comments:
+                thread_id = thread_ids[comment.site_id, comment.page]
+                key = (comment.site_id, comment.idempotency_key)
+                if comment.idempotency_key is not None and key in earlier:
+                    outcomes.append(earlier[key].answer(comment, thread_id))
+                    continue
+                comment_id = new_id()
+                rows.append(_row(comment, comment_id, thread_id=thread_id, roots=roots))
+                outcomes.append(_Stored(comment_id))
+                earlier[key] = _Earlier(
+                    comment_id, Status.PENDING, thread_id, comment.email, comment.text
+                )
+            if rows:
+                connection.execute(insert(Comment), rows)
+        # Only what is committed may be remembered.
+        self._threads.remember(thread_ids, comments)
+        return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    id: str
+
+
+_Outcome = _Stored | Receipt | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """The comment that an idempotency key was first used for."""
+
+    id: str
+    status: Status
+    thread_id: int
+    email: str
+    text: str
+
+    def answer(self, again: NewComment, thread_id: int) -> Receipt | Conflict:
+        if (thread_id, again.email, again.text) != (self.thread_id, self.email, self.text):
+            return Conflict("the Idempotency-Key was used before, for another comment")
+        return Receipt(self.id, self.status)
+
+
+class _KnownThreads:
+    """Ids and titles of threads, so that a comment on a known page costs no query."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], tuple[int, str]] = {}
+
+    def ids(
+        self, connection: Connection, comments: Iterable[NewComment]
+    ) -> dict[tuple[int, str], int]:
+        """The id of each comment's thread, which is made or renamed where needed."""
+        titles = _titles(comments)
+        ids = {}
+        for (site_id, page), title in titles.items():
+            known_id, known_title = self._known.get((site_id, page), (None, ""))
+            if known_id is None:
+                known_id, known_title = _find_or_create(connection, site_id, page, title)
+            if title and title != known_title:
+                connection.execute(update(Thread).where(Thread.id == known_id).values(title=title))
+            ids[site_id, page] = known_id
+        return ids
+
+    def remember(self, ids: dict[tuple[int, str], int], comments: Iterable[NewComment]) -> None:
+        """Keep what `ids` found, once it is committed."""
+        for place, title in _titles(comments).items():
+            if place not in self._known and len(self._known) >= _THREADS_KNOWN:
+                self._known.pop(next(iter(self._known)))
+            previous = self._known.get(place, (0, ""))[1]
+            self._known[place] = (ids[place], title or previous)
+
+
+def _titles(comments: Iterable[NewComment]) -> dict[tuple[int, str], str]:
+    titles: dict[tuple[int, str], str] = {}
+    for comment in comments:
+        place = (comment.site_id, comment.page)
+        titles[place] = comment.page_title or titles.get(place, "")
+    return titles
+
+
+def _find_or_create(connection: Connection, site_id: int, page: str, title: str) -> tuple[int, str]:
+    find = select(Thread.id, Thread.title).where(Thread.site_id == site_id, Thread.page == page)
+    row = connection.execute(find).one_or_none()
+    if row is not None:
+        return row.id, row.title
+    created = connection.execute(
+        insert(Thread)
+        .values(site_id=site_id, page=page, title=title, created_at=now_ms())
+        .returning(Thread.id)
+    )
+    return created.scalar_one(), title
+
+
+def _roots(connection: Connection, comments: Iterable[NewComment]) -> dict[str, str]:
+    """For each comment that is answered, the one that started its conversation."""
+    parents = {comment.parent_id for comment in comments if comment.parent_id}
+    if not parents:
+        return {}
+    query = select(Comment.id, Comment.root_id).where(Comment.id.in_(parents))
+    return {row.id: row.root_id for row in connection.execute(query)}
+
+
+def _earlier(
+    connection: Connection, comments: Iterable[NewComment]
+) -> dict[tuple[int, str | None], _Earlier]:
+    """The stored comments that have one of these comments' idempotency keys."""
+    keys = {(c.site_id, c.idempotency_key) for c in comments if c.idempotency_key is not None}
+    if not keys:
+        return {}
+    query = select(
+        Comment.site_id,
+        Comment.idempotency_key,
+        Comment.id,
+        Comment.status,
+        Comment.thread_id,
+        Comment.email,
+        Comment.text,
+    ).where(tuple_(Comment.site_id, Comment.idempotency_key).in_(keys))
+    return {
+        (row.site_id, row.idempotency_key): _Earlier(
+            row.id, Status(row.status), row.thread_id, row.email, row.text
+        )
+        for row in connection.execute(query)
+    }
+
+
+def _row(
+    comment: NewComment, comment_id: str, *, thread_id: int, roots: dict[str, str]
+) -> dict[str, object]:
+    return {
+        "id": comment_id,
+        "site_id": comment.site_id,
+        "thread_id": thread_id,
+        "parent_id": comment.parent_id,
+        "root_id": roots[comment.parent_id] if comment.parent_id else comment_id,
+        "created_at": now_ms(),
+        "idempotency_key": comment.idempotency_key,
+        "name": comment.name,
+        "email": comment.email,
+        "author_id": author_id(comment.site_id, comment.email),
+        "website": comment.website,
+        "text": comment.text,
+        "ip": comment.ip,
+        "user_agent": comment.user_agent,
+        "referrer": comment.referrer,
+        "status": Status.PENDING,
+        "reason": "",
+        "version": 0,
+        "sweeps": 0,
+    }

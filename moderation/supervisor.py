@@ -1,0 +1,249 @@
+"""Runs all of the service on one machine: Redis, the web server and the workers.
+
+Starts them in the order in which they need one another, starts again what dies, and stops them in
+the opposite order.
+"""
+
+import fcntl
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import IO
+
+from redis.exceptions import RedisError
+
+from moderation.bootstrap import FirstSecrets, bootstrap
+from moderation.classifier.artifact import ArtifactError, load
+from moderation.config import Settings
+from moderation.db import Database
+from moderation.errors import StartupError
+from moderation.queues import connect
+from moderation.redis_server import RedisServer
+
+log = logging.getLogger(__name__)
+
+# Tells a child process whose child it is.
+_PARENT_VARIABLE = "MODERATION_SUPERVISOR_PID"
+
+_POLL = 0.2
+_START_TIMEOUT = 60.0
+
+# Longer than a request or a job takes to finish.
+_STOP_TIMEOUT = 70.0
+
+# A part that lived for less than this is not started again at once.
+_TOO_SHORT = 5.0
+_PAUSE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What `up` tells the person who started it."""
+
+    settings: Settings
+    secrets: FirstSecrets
+
+
+class Part:
+    """One of our own commands as a child process, started again when it dies."""
+
+    def __init__(self, command: str, environment: dict[str, str]) -> None:
+        self.command = command
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = float("-inf")
+
+    def start(self) -> None:
+        """Start the process, in a session of its own: Ctrl-C is for the supervisor alone."""
+        self._started_at = time.monotonic()
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "moderation", self.command],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def keep_running(self) -> None:
+        """Start it again if it died."""
+        if self.is_running:
+            return
+        if time.monotonic() - self._started_at < _TOO_SHORT + _PAUSE:
+            time.sleep(_PAUSE)
+        log.warning("%s died and is started again", self.command)
+        self.start()
+
+    def stop(self) -> None:
+        """Ask it to finish what it has in hand, and wait."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Supervisor:
+    """All parts of the service, from `run` until a signal."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._redis: RedisServer | None = None
+        self._parts: list[Part] = []
+        self._lock: IO[str] | None = None
+
+    def run(self, announce: Callable[[Started], None]) -> None:
+        """Start everything, call `announce`, and stay until SIGINT or SIGTERM.
+
+        Raises:
+            StartupError: something is missing; what was started is stopped again.
+        """
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, self._on_signal)
+        try:
+            first = self._start()
+            if not self._stop.is_set():
+                announce(Started(self._settings, first))
+            while not self._stop.wait(_POLL):
+                self._keep_running()
+        finally:
+            self._shut_down()
+
+    def _on_signal(self, _signal: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _start(self) -> FirstSecrets:
+        self._take_folder()
+        _check_port(self._settings)
+        _check_model(self._settings)
+        database = Database(self._settings.database, pool_size=1)
+        database.migrate()
+        first = bootstrap(database, self._settings)
+        database.close()
+        redis_url = self._start_redis()
+        environment = os.environ | {
+            "MODERATION_REDIS_URL": redis_url,
+            _PARENT_VARIABLE: str(os.getpid()),
+        }
+        for command in ("worker", "web"):
+            part = Part(command, environment)
+            self._parts.append(part)
+            part.start()
+        self._wait_for_web()
+        return first
+
+    def _take_folder(self) -> None:
+        home = self._settings.home
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (home / "lock").open("w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartupError(
+                f"the data folder {home} is in use by another `moderation up`"
+            ) from None
+        except OSError as error:
+            raise StartupError(
+                f"the data folder {home} cannot be written: {error.strerror}"
+            ) from None
+
+    def _start_redis(self) -> str:
+        if self._settings.redis_url:
+            check_redis(self._settings.redis_url)
+            return self._settings.redis_url
+        self._redis = RedisServer(self._settings.home / "redis")
+        self._redis.start()
+        return self._redis.url
+
+    def _wait_for_web(self) -> None:
+        address = f"http://{self._settings.local_address}/health"
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not self._stop.wait(0.1):
+            try:
+                with urllib.request.urlopen(address, timeout=1):
+                    return
+            except (urllib.error.URLError, OSError):
+                pass
+            dead = [part.command for part in self._parts if not part.is_running]
+            if dead:
+                raise StartupError(f"`moderation {dead[0]}` ended at once: its message is above")
+            if time.monotonic() > deadline:
+                raise StartupError("the web server does not answer")
+
+    def _keep_running(self) -> None:
+        if self._redis and not self._redis.is_running():
+            log.warning("Redis died and is started again")
+            self._redis.start()
+        for part in self._parts:
+            part.keep_running()
+
+    def _shut_down(self) -> None:
+        # The web first, so that nothing more comes in; Redis last, because the others need it.
+        for part in reversed(self._parts):
+            part.stop()
+        if self._redis:
+            self._redis.stop()
+        if self._lock:
+            self._lock.close()
+
+
+def end_with_supervisor() -> None:
+    """End this process when the supervisor that started it is gone, killed for example."""
+    parent = int(os.environ.get(_PARENT_VARIABLE, "0"))
+    if not parent:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="end-with-supervisor", daemon=True).start()
+
+
+def check_redis(url: str) -> None:
+    """Make sure that Redis answers.
+
+    Raises:
+        StartupError: it does not.
+    """
+    try:
+        connect(url, timeout=5.0).ping()
+    except (RedisError, OSError, ValueError) as error:
+        raise StartupError(f"Redis at MODERATION_REDIS_URL cannot be used: {error}") from None
+
+
+def _check_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise StartupError(
+                f"MODERATION_BIND={settings.bind} cannot be used: {error.strerror}"
+            ) from None
+
+
+def _check_model(settings: Settings) -> None:
+    try:
+        load(settings.model)
+    except ArtifactError as error:
+        raise StartupError(str(error)) from None

@@ -1,0 +1,60 @@
+"""Who may come in: everything is closed to those who did not sign in, unless listed here."""
+
+from flask import Flask, Response, g, redirect, request, session, url_for
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.wrappers import Response as BaseResponse
+
+from moderation import accounts
+from moderation.web import comments
+from moderation.web.context import services
+
+PUBLIC_ENDPOINTS = frozenset(
+    {
+        "static",
+        "comments.submit",
+        "comments.state",
+        "comments.published",
+        "demo.article",
+        "accounts.sign_in",
+        "reference.document",
+        "reference.page",
+        "health.health",
+    }
+)
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+}
+
+
+def register(app: Flask) -> None:
+    """Close the application, and protect its forms and pages."""
+    csrf = CSRFProtect(app)
+    # Readers post without a session, so there is nothing for a forged request to borrow.
+    csrf.exempt(comments.blueprint)
+    app.before_request(_require_account)
+    app.after_request(_add_headers)
+
+
+def _require_account() -> BaseResponse | None:
+    g.account = None
+    if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS:
+        return None
+    if "account" in session:
+        with services().database.read() as connection:
+            g.account = accounts.by_id(connection, session["account"])
+    if g.account is None:
+        return redirect(url_for("accounts.sign_in", next=request.path))
+    return None
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint not in PUBLIC_ENDPOINTS:
+        response.headers["Cache-Control"] = "no-store"
+    return response

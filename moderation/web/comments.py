@@ -1,0 +1,165 @@
+"""The website's side: comments come in, published ones go out."""
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from moderation import threads
+from moderation.clock import to_datetime
+from moderation.domain import Status
+from moderation.errors import FieldError, InvalidInput, NotFound, Unauthorized
+from moderation.models import Comment
+from moderation.schemas import (
+    CommentReceipt,
+    CommentState,
+    CommentSubmission,
+    PublishedQuery,
+    parse,
+)
+from moderation.sites import SiteRef
+from moderation.submissions import NewComment
+from moderation.web import demo, problems
+from moderation.web.context import services, wants_html
+
+blueprint = Blueprint("comments", __name__, url_prefix="/v1/comments")
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+@blueprint.post("")
+def submit() -> ResponseReturnValue:
+    """Store a comment; it is decided in a moment."""
+    from_browser = request.mimetype in _FORMS and wants_html()
+    fields = _sent_fields()
+    try:
+        submission = parse(CommentSubmission, fields)
+        site = _site(submission.site)
+        receipt = services().submissions.submit(_new_comment(submission, site))
+    except InvalidInput as error:
+        return _form_again(fields, error) if from_browser else problems.invalid_input(error)
+    location = url_for(".state", comment_id=receipt.id)
+    if from_browser:
+        return redirect(
+            _way_back(submission.page, site, receipt.id) or location, HTTPStatus.SEE_OTHER
+        )
+    body = CommentReceipt(id=receipt.id, status=receipt.status).model_dump()
+    return jsonify(body), HTTPStatus.ACCEPTED, {"Location": location}
+
+
+@blueprint.get("/<comment_id>")
+def state(comment_id: str) -> ResponseReturnValue:
+    """Where a comment stands; whoever knows its id may ask."""
+    query = select(Comment.id, Comment.status, Comment.created_at).where(Comment.id == comment_id)
+    with services().database.read() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("there is no such comment")
+    found = CommentState(
+        id=row.id, status=Status(row.status), created_at=to_datetime(row.created_at)
+    )
+    if wants_html():
+        return render_template("state.html", comment=found)
+    return jsonify(found.model_dump(mode="json")), {"Cache-Control": "no-store"}
+
+
+@blueprint.get("")
+def published() -> ResponseReturnValue:
+    """The published comments of a page."""
+    query = parse(PublishedQuery, request.args.to_dict())
+    site = _site(query.site)
+    with services().database.read() as connection:
+        page = threads.published(
+            connection, site_id=site.id, page=query.page, after=query.after, limit=query.limit
+        )
+    response = jsonify(page.model_dump(mode="json"))
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+def _sent_fields() -> dict[str, Any]:
+    if request.mimetype in _FORMS:
+        return request.form.to_dict()
+    if not request.is_json:
+        raise UnsupportedMediaType("send application/json or an HTML form")
+    fields = request.get_json()
+    if not isinstance(fields, dict):
+        raise BadRequest("the body has to be a JSON object")
+    return fields
+
+
+def _site(name: str) -> SiteRef:
+    """The site that the request's key or, without a key, its `site` field names."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme:
+        site = services().sites.by_key(key.strip()) if scheme.lower() == "bearer" else None
+        if site is None:
+            raise Unauthorized("this site key is not known")
+        return site
+    if not name:
+        raise Unauthorized("send your site's key as a bearer token, or name the site in `site`")
+    site = services().sites.by_name(name)
+    if site is None:
+        raise InvalidInput(FieldError("site", "is not known here"))
+    return site
+
+
+def _new_comment(submission: CommentSubmission, site: SiteRef) -> NewComment:
+    # Only a server with the key may speak for somebody else; a browser speaks for itself.
+    if "Authorization" in request.headers:
+        sender = (submission.ip, submission.user_agent, submission.referrer)
+    else:
+        browser = request.user_agent.string[:500]
+        sender = (request.remote_addr, browser, (request.referrer or "")[:2000])
+    ip, user_agent, referrer = sender
+    return NewComment(
+        site_id=site.id,
+        page=submission.page,
+        page_title=submission.page_title,
+        parent_id=submission.parent,
+        name=submission.name,
+        email=submission.email,
+        website=submission.website,
+        text=submission.text,
+        ip=ip,
+        user_agent=user_agent,
+        referrer=referrer,
+        idempotency_key=_idempotency_key(),
+    )
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 0 < len(key) <= 255:
+        raise InvalidInput(FieldError("Idempotency-Key", "has to have 1 to 255 characters"))
+    return key
+
+
+def _way_back(page: str, site: SiteRef, comment_id: str) -> str | None:
+    """The address to send a browser back to: the page it posted from, never any page at all."""
+    if page == demo.PAGE:
+        address = url_for("demo.article")
+    else:
+        parts = urlsplit(page)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        trusted = (*site.settings.origins, request.headers.get("Origin", ""))
+        if parts.scheme not in ("http", "https") or origin not in trusted:
+            return None
+        address = parts._replace(fragment="").geturl()
+    separator = "&" if "?" in address else "?"
+    return f"{address}{separator}{urlencode({'comment': comment_id})}#comment-{comment_id}"
+
+
+def _form_again(fields: dict[str, Any], error: InvalidInput) -> Response:
+    """The reader's page again, with what was typed and what is wrong with it."""
+    messages = {CommentSubmission.field_of(e.field): e.detail for e in error.errors}
+    typed = {CommentSubmission.field_of(name): value for name, value in fields.items()}
+    template = "demo.html" if typed.get("page") == demo.PAGE else "reply.html"
+    context = demo.context() if template == "demo.html" else {}
+    page = render_template(template, typed=typed, messages=messages, **context)
+    return Response(page, HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -1,0 +1,171 @@
+"""The OpenAPI document, made from the schemas that validate, and a page that shows it."""
+
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, jsonify, render_template
+from flask.typing import ResponseReturnValue
+from openapi_pydantic import OpenAPI
+from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
+from pydantic import BaseModel
+
+from moderation.schemas import (
+    CommentPage,
+    CommentReceipt,
+    CommentState,
+    CommentSubmission,
+    Problem,
+    PublishedQuery,
+)
+
+blueprint = Blueprint("reference", __name__)
+
+_PROBLEM = "application/problem+json"
+_FORM = "application/x-www-form-urlencoded"
+_PARAMETER_KEYWORDS = ("type", "default", "minimum", "maximum", "minLength", "maxLength")
+_KEYED: list[dict[str, list[str]]] = [{"siteKey": []}, {}]
+
+
+@blueprint.get("/openapi.json")
+def document() -> ResponseReturnValue:
+    """The document, for programs."""
+    return jsonify(openapi())
+
+
+@blueprint.get("/docs")
+def page() -> str:
+    """The document, for people."""
+    return render_template("reference.html", api=openapi(), resolve=_resolve)
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the public interface."""
+    skeleton = OpenAPI.model_validate(
+        {
+            "info": {
+                "title": "Moderation",
+                "version": "1",
+                "description": "Post readers' comments and show those that are published.",
+            },
+            "components": {
+                "securitySchemes": {
+                    "siteKey": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": "The site's key. Without it, name the site in `site`.",
+                    }
+                }
+            },
+            "paths": {
+                "/v1/comments": {"post": _submit(), "get": _published()},
+                "/v1/comments/{id}": {"get": _state()},
+            },
+        }
+    )
+    complete = construct_open_api_with_schema_class(skeleton, by_alias=False)
+    return complete.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _submit() -> dict[str, Any]:
+    body = _content(CommentSubmission)
+    key = _header("Idempotency-Key", "Repeat it and you get the first answer again.")
+    location = {"description": "Where to ask for the status.", "schema": {"type": "string"}}
+    return {
+        "operationId": "submitComment",
+        "summary": "Post a comment",
+        "description": "It is stored durably before the answer, and decided in a moment. A form "
+        "posted by a browser is answered 303, back to its page.",
+        "security": _KEYED,
+        "parameters": [key],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": body, _FORM: body, "multipart/form-data": body},
+        },
+        "responses": {
+            "202": _answer("Stored.", CommentReceipt) | {"headers": {"Location": location}},
+            "303": {"description": "Stored; a browser goes back to its page."},
+            "400": _problem("The body is no JSON object."),
+            "401": _problem("The key is not known, or neither a key nor a site was given."),
+            "413": _problem("The request is too large."),
+            "415": _problem("The body is neither JSON nor a form."),
+            "422": _problem("Fields are wrong; `errors` names each of them."),
+            "503": _problem("Nothing was stored; try again after `Retry-After`."),
+        },
+    }
+
+
+def _published() -> dict[str, Any]:
+    etag = _header("If-None-Match", "The `ETag` that you have.")
+    return {
+        "operationId": "listComments",
+        "summary": "The published comments of a page",
+        "security": _KEYED,
+        "parameters": [*_query(PublishedQuery), etag],
+        "responses": {
+            "200": _answer("Conversations, the oldest first.", CommentPage),
+            "304": {"description": "Nothing has changed."},
+            "401": _problem("The key is not known, or neither a key nor a site was given."),
+            "422": _problem("Parameters are wrong; `errors` names each of them."),
+        },
+    }
+
+
+def _state() -> dict[str, Any]:
+    comment_id = {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "From the answer to the post.",
+        "schema": {"type": "string"},
+    }
+    return {
+        "operationId": "getComment",
+        "summary": "Where a comment stands",
+        "security": [{}],
+        "parameters": [comment_id],
+        "responses": {
+            "200": _answer("Its status.", CommentState),
+            "404": _problem("There is no such comment."),
+        },
+    }
+
+
+def _content(schema: type[BaseModel]) -> dict[str, Any]:
+    return {"schema": PydanticSchema(schema_class=schema)}
+
+
+def _answer(description: str, schema: type[BaseModel]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": _content(schema)}}
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {_PROBLEM: _content(Problem)}}
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+
+
+def _query(schema: type[BaseModel]) -> list[dict[str, Any]]:
+    """One parameter for each field of `schema`."""
+    properties = schema.model_json_schema()["properties"]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": info.is_required(),
+            "description": info.description or "",
+            "schema": {k: v for k, v in properties[name].items() if k in _PARAMETER_KEYWORDS},
+        }
+        for name, info in schema.model_fields.items()
+    ]
+
+
+def _resolve(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself, where it is only referred to; for the page's template."""
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    found: dict[str, Any] = openapi()["components"]["schemas"][reference.rpartition("/")[2]]
+    return found

@@ -1,0 +1,40 @@
+"""What RQ calls. Each job may run twice, or late, without harm."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from moderation.config import Settings
+from moderation.db import Database
+from moderation.queues import connect, enqueue_decide, oldest_waiting
+from worker.deciding import decide_comments
+from worker.scorer import Scorer
+from worker.sweeping import sweep as find_lost
+
+
+def decide(comment_ids: Sequence[str]) -> None:
+    """Decide those of these comments that are still pending."""
+    decide_comments(_database(), scorer(), comment_ids)
+
+
+def sweep() -> None:
+    """Enqueue again what was lost on its way to a decision."""
+    redis = connect(_settings().redis)
+    for comment_ids in find_lost(_database(), oldest_waiting=oldest_waiting(redis)):
+        enqueue_decide(redis, comment_ids)
+
+
+@cache
+def scorer() -> Scorer:
+    """This process's classifier."""
+    return Scorer(_settings().model)
+
+
+@cache
+def _settings() -> Settings:
+    return Settings.from_environment()
+
+
+@cache
+def _database() -> Database:
+    # A worker does one thing at a time.
+    return Database(_settings().database, pool_size=1)

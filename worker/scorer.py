@@ -1,0 +1,71 @@
+"""The process's one classifier: loaded once, asked in batches, never trusted to be there."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from moderation.classifier.artifact import ArtifactError, load
+from moderation.classifier.pipeline import Classifier
+from moderation.classifier.prediction import Document, Explanation, Prediction
+
+log = logging.getLogger(__name__)
+
+# After a failure to load, how long until the file is looked at again, in seconds.
+_RETRY_AFTER = 10.0
+
+
+class Scorer:
+    """Loads the artifact when it is first needed, and again later if that failed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._classifier: Classifier | None = None
+        self._next_try = 0.0
+
+    def classifier(self) -> Classifier | None:
+        """The classifier, warmed up; None while there is no usable one."""
+        if self._classifier is None and time.monotonic() >= self._next_try:
+            self._next_try = time.monotonic() + _RETRY_AFTER
+            try:
+                classifier = load(self._path)
+                classifier.warm_up()
+            except ArtifactError as error:
+                log.error("no model, so everything is held: %s", error)
+            except Exception:
+                log.exception("the model cannot be used, so everything is held")
+            else:
+                self._classifier = classifier
+                log.info("model %s is loaded", classifier.version)
+        return self._classifier
+
+
+def predict_each(classifier: Classifier, documents: Sequence[Document]) -> list[Prediction | None]:
+    """Predictions in the same order; None for a document that the model fails on.
+
+    A batch that fails is asked again one by one, so that a single text cannot hold up the rest.
+    """
+    try:
+        return list(classifier.predict(documents))
+    except Exception:
+        if len(documents) == 1:
+            log.exception("the model failed on a comment, which is held")
+            return [None]
+        return [predict_each(classifier, [document])[0] for document in documents]
+
+
+def explain_each(
+    classifier: Classifier, documents: Sequence[Document], heads: Sequence[str]
+) -> list[Explanation | None]:
+    """Explanations in the same order, each of its own head; None where it could not be had."""
+    explanations: list[Explanation | None] = [None] * len(documents)
+    for head in set(heads):
+        places = [place for place, wanted in enumerate(heads) if wanted == head]
+        try:
+            found = classifier.explain([documents[place] for place in places], head)
+        except Exception:
+            log.exception("the model could not explain %d decisions", len(places))
+            continue
+        for place, explanation in zip(places, found, strict=True):
+            explanations[place] = explanation
+    return explanations
