@@ -1,12 +1,12 @@
 """One batch of pending comments: load, score, apply the policy, write. Free of RQ."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from moderation import similarity
 from moderation.classifier.prediction import Document, Prediction
@@ -115,6 +115,7 @@ def _load(
     for site_id, site in settings.items():
         by_rules[site.rules].append(site_id)
     for rules, site_ids in by_rules.items():
+        flood = (rules.flood_seconds, rules.flood_comments)
         query = (
             select(
                 Comment.id,
@@ -124,7 +125,8 @@ def _load(
                 Comment.website,
                 Comment.text,
                 _author_approved().label("author_approved"),
-                _earlier_from_sender(rules.flood_seconds, rules.flood_comments).label("earlier"),
+                _earlier(lambda c: c.author_id, *flood).label("earlier_of_author"),
+                _earlier(lambda c: c.ip, *flood).label("earlier_of_address"),
             )
             .where(
                 Comment.id.in_(comment_ids),
@@ -151,19 +153,21 @@ def _author_approved() -> ColumnElement[bool]:
     )
 
 
-def _earlier_from_sender(seconds: int, at_most: int) -> ScalarSelect[int]:
-    """How many comments the author or the address sent in the time before, counted to `at_most`."""
+def _earlier(
+    sender: Callable[[type[Comment]], InstrumentedAttribute[Any]], seconds: int, at_most: int
+) -> ScalarSelect[int]:
+    """How many comments the same sender sent in the time before, counted to `at_most`.
+
+    One question for each kind of sender, because "this author or that address" would use no index.
+    """
     other = aliased(Comment)
-    same_sender = or_(
-        other.author_id == Comment.author_id,
-        and_(Comment.ip.is_not(None), other.ip == Comment.ip),
-    )
     earlier = (
         select(other.id)
         .where(
             other.site_id == Comment.site_id,
-            same_sender,
+            sender(other) == sender(Comment),
             other.created_at > Comment.created_at - seconds * SECOND,
+            other.created_at <= Comment.created_at,
             other.id < Comment.id,
         )
         .limit(at_most)
@@ -210,6 +214,6 @@ def _facts(row: Any, agreement: int) -> Facts:
         name=row.name,
         website=row.website,
         author_approved=row.author_approved,
-        earlier_from_sender=row.earlier,
+        earlier_from_sender=max(row.earlier_of_author, row.earlier_of_address),
         agreement=agreement,
     )
