@@ -1,0 +1,112 @@
+"""A model on disk: one safetensors file, checked before use, never executed.
+
+The header's single metadata entry is a JSON object with a digest of everything else in the file.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from moderation.classifier.folding import FoldingTable
+from moderation.classifier.parameters import HEADS, Parameters
+from moderation.classifier.pipeline import Classifier
+
+DEFAULT_ARTIFACT = Path(__file__).with_name("default.safetensors")
+
+FORMAT = 1
+"""Raised whenever the features change: a model means nothing to features it was not trained on."""
+
+_ENTRY = "moderation"
+
+
+class ArtifactError(Exception):
+    """A model file that cannot be used; the message names the file and the reason."""
+
+
+def dump(path: Path, parameters: Parameters, metadata: Mapping[str, Any]) -> str:
+    """Write a model; return its version.
+
+    `metadata` must be JSON, with `name`, `date`, `languages` and `thresholds` (one per head).
+    """
+    tensors = _tensors(parameters)
+    digest = _digest(tensors, metadata)
+    header = {"format": FORMAT, "heads": HEADS, "digest": digest, "metadata": metadata}
+    path.write_bytes(save(tensors, {_ENTRY: json.dumps(header, sort_keys=True)}))
+    return _version(metadata, digest)
+
+
+def load(path: Path) -> Classifier:
+    """Read a model; ArtifactError when it is missing, truncated, tampered with or incompatible."""
+    try:
+        with safe_open(path, framework="np") as file:
+            header = json.loads((file.metadata() or {})[_ENTRY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: there is no such model file") from None
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise ArtifactError(f"{path}: truncated or not a model file: {error}") from error
+    except (KeyError, ValueError) as error:
+        raise ArtifactError(f"{path}: not a model of this project: no usable header") from error
+    _check(path, header, tensors)
+    return Classifier(
+        _parameters(tensors), _version(header["metadata"], header["digest"]), header["metadata"]
+    )
+
+
+def _check(path: Path, header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    if header.get("format") != FORMAT:
+        raise ArtifactError(
+            f"{path}: incompatible: format {header.get('format')}, this version reads {FORMAT}"
+        )
+    if header.get("heads") != list(HEADS):
+        raise ArtifactError(f"{path}: incompatible: its heads are {header.get('heads')}")
+    if header.get("digest") != _digest(tensors, header.get("metadata")):
+        raise ArtifactError(
+            f"{path}: tampered with or damaged: the content does not match its digest"
+        )
+
+
+def _tensors(parameters: Parameters) -> dict[str, npt.NDArray[Any]]:
+    return {
+        "folding.index": parameters.folding.index,
+        "folding.pages": parameters.folding.pages,
+        "kept": parameters.kept,
+        "weights": parameters.weights,
+        "scales": parameters.scales,
+        "bias": parameters.bias,
+        "least_known": np.array([parameters.least_known]),
+    }
+
+
+def _parameters(tensors: Mapping[str, npt.NDArray[Any]]) -> Parameters:
+    return Parameters(
+        folding=FoldingTable(tensors["folding.index"], tensors["folding.pages"]),
+        kept=tensors["kept"],
+        weights=tensors["weights"],
+        scales=tensors["scales"],
+        bias=tensors["bias"],
+        least_known=float(tensors["least_known"][0]),
+    )
+
+
+def _digest(tensors: Mapping[str, npt.NDArray[Any]], metadata: object) -> str:
+    """SHA-256 over names, types, shapes and bytes of the tensors, and the metadata."""
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(tensor.data)
+    return digest.hexdigest()
+
+
+def _version(metadata: Mapping[str, Any], digest: str) -> str:
+    return f"{metadata['name']}-{metadata['date']}-{digest[:8]}"

@@ -1,0 +1,102 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from moderation.classifier.prediction import REJECT, Reason
+from training import recipe
+from training.datasets import formats
+from training.datasets.loading import load_set
+from training.recipe import SetRecipe
+
+
+def lines(path: Path, *rows: object) -> SetRecipe:
+    path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
+    return SetRecipe(
+        name="set", file=path.name, reader="toxic_or_not", licence="MIT", attribution="Nobody"
+    )
+
+
+def test_bad_rows_are_counted_with_their_line_numbers(tmp_path: Path) -> None:
+    item = lines(
+        tmp_path / "set.jsonl",
+        {"text": "fine", "label": 0},
+        "{broken",
+        {"text": "no label"},
+        [1, 2],
+        {"text": "bad label", "label": "yes"},
+        {"text": "  ", "label": 1},
+        {"text": "also fine", "label": 1},
+    )
+    loaded = load_set(tmp_path, item)
+    assert [record.document.text for record in loaded.records] == ["fine", "also fine"]
+    assert loaded.skipped.lines == {
+        "not JSON": [2],
+        "unreadable (KeyError)": [3],
+        "not an object": [4],
+        "unreadable (ValueError)": [5],
+        "empty text": [6],
+    }
+    assert len(loaded.skipped) == 5
+
+
+def test_rows_the_recipe_excludes_are_counted_too(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": 0, "split": part} for part in ("rated", "reported")]
+    item = lines(tmp_path / "set.jsonl", *rows).model_copy(
+        update={"exclude": {"split": "reported"}}
+    )
+    loaded = load_set(tmp_path, item)
+    assert len(loaded.records) == 1
+    assert loaded.skipped.lines == {"excluded by the recipe": [2]}
+
+
+def test_near_repeats_are_one_group(tmp_path: Path) -> None:
+    item = lines(
+        tmp_path / "set.jsonl",
+        {"text": "Hello, world!", "label": 0},
+        {"text": "hello world", "label": 0},
+        {"text": "hello moon", "label": 0},
+    )
+    one, same, other = load_set(tmp_path, item).records
+    assert one.group == same.group != other.group
+
+
+def test_jigsaw_any_label_is_a_rejection() -> None:
+    names = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
+    labels, _ = formats.jigsaw({"labels": dict.fromkeys(names, 0) | {"threat": 1}})
+    assert labels[Reason.THREAT] == labels[REJECT] == 1
+    assert labels[Reason.INSULT] == 0
+
+
+def test_civil_borderline_rows_say_nothing_of_toxicity() -> None:
+    labels, _ = formats.civil({"label": 0, "reason": "not_toxic_majority"})
+    assert labels == {Reason.SPAM: 0.0}
+
+
+def test_fox_comments_that_are_not_hate_speech_may_still_be_insults() -> None:
+    labels, group = formats.fox({"label": 0, "article": "An article"})
+    assert group == "An article"
+    assert Reason.TOXIC not in labels
+    assert labels[Reason.IDENTITY_ATTACK] == 0
+
+
+def test_tweets_take_the_shares_of_their_raters() -> None:
+    labels, _ = formats.davidson({"votes": [1, 1, 2]})
+    assert labels == {Reason.TOXIC: 0.5, REJECT: 0.5, Reason.IDENTITY_ATTACK: 0.25}
+
+
+def test_the_perspective_score_may_be_a_string() -> None:
+    labels, _ = formats.context({"label": 1, "perspective_score": "0.5"})
+    assert labels[Reason.TOXIC] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("row", "group"), [({"page": "p"}, "p"), ({"split": "video"}, "video"), ({}, "")]
+)
+def test_spam_is_grouped_by_page_or_video(row: dict[str, object], group: str) -> None:
+    assert formats.spam(row | {"label": 1})[1] == group
+
+
+def test_the_shipped_recipe_is_valid_and_leaves_the_evaluation_set_out() -> None:
+    general = recipe.read(recipe.DEFAULT_RECIPE)
+    assert "toxigen_safenlp" not in {item.name for item in general.sets}

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from moderation.classifier.prediction import Document
+from training import metrics
+from training.calibration import calibrate
+from training.records import Record
+from training.softlabels import harden
+from training.splits import Part, split
+from training.thresholds import hold_from, wilson
+
+
+def record(group: str, source: str = "set") -> Record:
+    return Record(Document("text"), {}, 1.0, group, source, "1")
+
+
+def test_a_group_is_never_on_both_sides() -> None:
+    records = [record(f"g{number % 50}") for number in range(500)]
+    parts = split(records, calibration=0.3, test=0.3, seed=1)
+    sides: dict[str, set[Part]] = {}
+    for item, part in zip(records, parts, strict=True):
+        sides.setdefault(item.group, set()).add(part)
+    assert all(len(side) == 1 for side in sides.values())
+    assert set(parts) == set(Part)
+
+
+def test_a_split_has_the_shares_asked_for_and_depends_on_the_seed() -> None:
+    records = [record(f"g{number}") for number in range(4000)]
+    parts = split(records, calibration=0.2, test=0.1, seed=1)
+    assert parts.count(Part.CALIBRATION) / 4000 == pytest.approx(0.2, abs=0.03)
+    assert parts.count(Part.TEST) / 4000 == pytest.approx(0.1, abs=0.03)
+    assert parts != split(records, calibration=0.2, test=0.1, seed=2)
+
+
+def test_a_soft_label_is_two_weighted_ones() -> None:
+    rows, classes, weights = harden(np.array([1.0, 0.25]), np.array([2.0, 4.0]))
+    triples = {tuple(triple) for triple in zip(rows, classes, weights, strict=True)}
+    assert triples == {(0, 1, 2.0), (1, 1, 1.0), (1, 0, 3.0)}
+
+
+def test_calibration_finds_the_slope_and_the_intercept() -> None:
+    generator = np.random.default_rng(1)
+    margins = generator.normal(size=5000)
+    truth = 1 / (1 + np.exp(-(2 * margins - 1)))
+    found = calibrate(margins, truth, np.ones(5000))
+    assert found.slope == pytest.approx(2, abs=0.02)
+    assert found.intercept == pytest.approx(-1, abs=0.02)
+
+
+def test_recall_at_a_rate_counts_by_hand() -> None:
+    labels = np.array([0.0] * 20 + [1.0] * 4)
+    scores = np.array([0.9] + [0.1] * 19 + [0.95, 0.91, 0.5, 0.05])
+    assert metrics.recall_at(0.05)(labels, scores) == 0.75
+    assert metrics.recall_at(0.01)(labels, scores) == 0.5
+
+
+def test_calibration_error_by_hand() -> None:
+    labels, scores = np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.25, 0.25, 0.95, 0.95])
+    assert metrics.calibration_error(labels, scores) == pytest.approx(0.5 * 0.25 + 0.5 * 0.05)
+
+
+def test_the_bootstrap_encloses_the_figure_and_repeats() -> None:
+    generator = np.random.default_rng(2)
+    labels = (generator.random(400) < 0.3).astype(float)
+    scores = generator.random(400) * 0.7 + labels * 0.3
+    one = metrics.bootstrap(metrics.auc, labels, scores, seed=5)
+    assert one.low < one.value < one.high
+    assert one == metrics.bootstrap(metrics.auc, labels, scores, seed=5)
+
+
+def test_a_threshold_keeps_its_goal_and_no_lower_one_would_do_better() -> None:
+    labels = np.array([0.0, 0, 0, 0, 1, 0, 0, 0, 1, 1])
+    scores = np.linspace(0.05, 0.95, 10)
+    threshold = hold_from(labels, scores, goal=0.85)
+    approved = scores < threshold
+    assert approved.sum() == 8
+    assert (1 - labels[approved]).mean() >= 0.85
+
+
+def test_everything_is_held_when_the_goal_is_out_of_reach() -> None:
+    assert hold_from(np.ones(3), np.array([0.1, 0.2, 0.3]), goal=0.9) == 0.0
+
+
+def test_equal_scores_are_approved_together_or_not_at_all() -> None:
+    assert hold_from(np.array([0.0, 1.0]), np.array([0.2, 0.2]), goal=0.6) == 0.0
+
+
+def test_wilson_matches_the_published_example() -> None:
+    # Newcombe 1998, table I: 81 of 263.
+    low, high = wilson(81, 263)
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+    assert wilson(0, 0) == (0.0, 1.0)

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from moderation.classifier.artifact import load
+from moderation.classifier.parameters import HEADS
+from moderation.classifier.prediction import Document, Reason
+from training.cli import train
+
+
+def run(data: Path, recipe: Path, output: Path, *more: str):
+    arguments = ["--data", str(data), "--recipe", str(recipe), "--output", str(output), *more]
+    return CliRunner().invoke(train, arguments)
+
+
+@pytest.fixture(scope="module")
+def output(data: Path, recipe_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("output")
+    result = run(data, recipe_path, folder / "model.safetensors", "--card", str(folder / "card.md"))
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_the_trained_model_has_learnt(output: Path) -> None:
+    model = load(output / "model.safetensors")
+    rude, kind, spam = model.predict(
+        [
+            Document("you fool, you river garden"),
+            Document("thanks for the garden"),
+            Document("cheap pills http://pills.example"),
+        ]
+    )
+    assert rude.reasons[Reason.INSULT] > 0.5 > kind.reasons[Reason.INSULT]
+    assert spam.reasons[Reason.SPAM] > 0.5 > kind.reasons[Reason.SPAM]
+
+
+def test_the_same_recipe_gives_the_same_bytes(
+    output: Path, data: Path, recipe_path: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again.safetensors"
+    assert run(data, recipe_path, again).exit_code == 0
+    assert again.read_bytes() == (output / "model.safetensors").read_bytes()
+
+
+def test_the_model_carries_where_it_comes_from(output: Path) -> None:
+    metadata = load(output / "model.safetensors").metadata
+    assert [item["name"] for item in metadata["data"]] == ["talk", "shop"]
+    assert all(len(item["sha256"]) == 64 for item in metadata["data"])
+    assert metadata["metrics"]["talk"]["insult"]["auc"]["value"] > 0.9
+    assert set(metadata["thresholds"]) == set(HEADS)
+
+
+def test_no_comment_is_in_the_model(output: Path) -> None:
+    content = (output / "model.safetensors").read_bytes()
+    assert b"river" not in content
+    assert b"pills" not in content
+
+
+def test_the_card_names_every_set_with_licence_and_attribution(output: Path) -> None:
+    card = (output / "card.md").read_text()
+    assert "| talk | 240 | CC0 | Nobody, invented |" in card
+    assert "| shop | 240 | MIT | Nobody either |" in card
+
+
+def test_a_set_that_is_not_there_is_named_without_a_traceback(
+    recipe_path: Path, tmp_path: Path
+) -> None:
+    result = run(tmp_path, recipe_path, tmp_path / "model.safetensors")
+    assert result.exit_code == 1
+    assert "talk.jsonl.gz" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_recipe_with_an_unknown_setting_is_refused(
+    data: Path, recipe_path: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "odd.toml"
+    recipe.write_text("surprise = 1\n" + recipe_path.read_text())
+    result = run(data, recipe, tmp_path / "model.safetensors")
+    assert result.exit_code == 1
+    assert "surprise" in result.output

@@ -1,0 +1,1 @@
+"""Trains, measures and ships classifiers. Depends on the classifier, never the reverse."""

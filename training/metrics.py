@@ -1,0 +1,60 @@
+"""Figures with their uncertainty."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from training.softlabels import Floats
+
+Measure = Callable[[Floats, Floats], float]
+
+RESAMPLES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure and the ends of its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def auc(labels: Floats, scores: Floats) -> float:
+    return float(roc_auc_score(labels, scores))
+
+
+def average_precision(labels: Floats, scores: Floats) -> float:
+    return float(average_precision_score(labels, scores))
+
+
+def recall_at(rate: float) -> Measure:
+    """Recall at the highest threshold whose false-positive rate does not exceed `rate`."""
+
+    def measure(labels: Floats, scores: Floats) -> float:
+        false_positives, recalls, _ = roc_curve(labels, scores)
+        return float(recalls[false_positives <= rate].max())
+
+    return measure
+
+
+def calibration_error(labels: Floats, scores: Floats, bins: int = 10) -> float:
+    """Expected calibration error over bins of equal width (Naeini et al. 2015)."""
+    place = np.minimum((scores * bins).astype(int), bins - 1)
+    sizes = np.bincount(place, minlength=bins)
+    gaps = np.bincount(place, labels, bins) - np.bincount(place, scores, bins)
+    return float(np.abs(gaps).sum() / sizes.sum())
+
+
+def bootstrap(measure: Measure, labels: Floats, scores: Floats, seed: int) -> Interval:
+    """Percentile bootstrap, each class resampled by itself so that none can be empty."""
+    generator = np.random.default_rng(seed)
+    classes = [np.flatnonzero(labels == value) for value in (0, 1)]
+    values = []
+    for _ in range(RESAMPLES):
+        chosen = np.concatenate([generator.choice(rows, len(rows)) for rows in classes])
+        values.append(measure(labels[chosen], scores[chosen]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return Interval(measure(labels, scores), float(low), float(high))
