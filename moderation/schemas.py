@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import sys
 import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -31,36 +32,37 @@ _JOINERS = "\u200c\u200d"
 _WEBSITE_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
-def _plain(value: Any, *, keep: str) -> Any:
-    """Unicode in its composed form, without control and invisible characters except `keep`."""
+# Control characters, surrogates, and what has no width: a text must not look like another one.
+_INVISIBLE = {
+    code: None
+    for code in range(sys.maxunicode + 1)
+    if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs")
+}
+# Left-to-right and right-to-left marks are part of correct Hebrew and Arabic; embeddings and
+# overrides are not.
+_PROSE_KEEPS = _JOINERS + "\n\t\N{SOFT HYPHEN}\u200e\u200f\u061c"
+_NOT_IN_LINE = {code: drop for code, drop in _INVISIBLE.items() if chr(code) not in _JOINERS}
+_NOT_IN_PROSE = {code: drop for code, drop in _INVISIBLE.items() if chr(code) not in _PROSE_KEEPS}
+
+
+def _plain(value: Any, *, without: dict[int, None]) -> Any:
+    """Unicode in its composed form, trimmed, without the characters in `without`."""
     if not isinstance(value, str):
         return value
-    composed = unicodedata.normalize("NFC", value)
-    if composed.isascii() and composed.isprintable():
-        return composed.strip()
-    kept = "".join(
-        c for c in composed if c in keep or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
-    )
-    return "" if _is_blank(kept) else kept.strip()
-
-
-def _is_blank(text: str) -> bool:
-    return all(c.isspace() or c in _JOINERS for c in text)
+    if not value.isascii():
+        value = unicodedata.normalize("NFC", value)
+    kept = value.translate(without).strip()
+    return "" if kept.strip(_JOINERS) == "" else kept
 
 
 def _line(value: Any) -> Any:
-    return _plain(value, keep=_JOINERS)
+    return _plain(value, without=_NOT_IN_LINE)
 
 
 def _prose(value: Any) -> Any:
-    if isinstance(value, str):
+    if isinstance(value, str) and "\r" in value:
         value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return _plain(value, keep=_JOINERS + "\n\t\N{SOFT HYPHEN}" + _BIDI_MARKS)
-
-
-# Left-to-right and right-to-left marks are part of correct Hebrew and Arabic text. Embeddings and
-# overrides can make a text look like another one, so they are dropped.
-_BIDI_MARKS = "\u200e\u200f\u061c"
+    return _plain(value, without=_NOT_IN_PROSE)
 
 
 def _email(value: str) -> str:

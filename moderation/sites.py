@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, insert, select
@@ -70,29 +71,36 @@ class SiteDirectory:
 
     def by_key(self, key: str) -> SiteRef | None:
         """The site that this bearer key belongs to; None for an unknown or a revoked key."""
-        held = digest(key)
-        query = (
-            select(Site)
-            .join(SiteKey, SiteKey.site_id == Site.id)
-            .where(SiteKey.digest == held, SiteKey.revoked_at.is_(None))
-        )
-        return self._find(("key", held), query)
+        return self._find(_with_key, digest(key))
 
     def by_name(self, name: str) -> SiteRef | None:
         """The site of this public name."""
-        return self._find(("name", name), select(Site).where(Site.name == name))
+        return self._find(_with_name, name)
 
-    def _find(self, what: tuple[str, str], query: Select[Site]) -> SiteRef | None:
+    def _find(self, query: Callable[[str], Select[Site]], value: str) -> SiteRef | None:
+        place = (query.__name__, value)
         now = time.monotonic()
-        read_at, site = self._known.get(what, (float("-inf"), None))
+        read_at, site = self._known.get(place, (float("-inf"), None))
         if site is not None and now - read_at < _BELIEVED_FOR:
             return site
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(query(value)).one_or_none()
         if row is None:
             # Not remembered, or guesses would fill the memory.
-            self._known.pop(what, None)
+            self._known.pop(place, None)
             return None
         found = SiteRef(row.id, row.name, SiteSettings.model_validate(row.settings))
-        self._known[what] = (now, found)
+        self._known[place] = (now, found)
         return found
+
+
+def _with_key(held_digest: str) -> Select[Site]:
+    return (
+        select(Site)
+        .join(SiteKey, SiteKey.site_id == Site.id)
+        .where(SiteKey.digest == held_digest, SiteKey.revoked_at.is_(None))
+    )
+
+
+def _with_name(name: str) -> Select[Site]:
+    return select(Site).where(Site.name == name)

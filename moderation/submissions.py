@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, tuple_, update
@@ -28,9 +28,6 @@ log = logging.getLogger(__name__)
 
 # Comments in one transaction at most; more wait for the next.
 GROUP = 256
-
-# Submissions that may wait; beyond it a caller is asked to come again.
-WAITING = 4096
 
 # Seconds a caller waits for the commit, longer than a writer waits for the database's lock.
 PATIENCE = 45.0
@@ -72,16 +69,14 @@ def author_id(site_id: int, email: str) -> str:
     return hashlib.blake2b(whose.encode(), digest_size=16).hexdigest()
 
 
-_Waiting = tuple[NewComment, Future[Receipt]]
-
-
 class Submissions:
     """The intake of one process. Its writer thread starts with the first comment."""
 
     def __init__(self, database: Database, notifier: DecideNotifier) -> None:
         self._database = database
         self._notifier = notifier
-        self._waiting: queue.Queue[_Waiting] = queue.Queue(WAITING)
+        # As long as there are requests at the same time, which the web server bounds.
+        self._waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._writer: threading.Thread | None = None
         self._threads = _KnownThreads()
@@ -92,22 +87,15 @@ class Submissions:
         Raises:
             InvalidInput: the comment it answers is not there to be answered.
             Conflict: its idempotency key was used for another comment.
-            Overloaded: too many wait, or the database does not answer.
+            Overloaded: the database does not take it, or not in time.
         """
         if comment.parent_id is not None:
             self._check_parent(comment)
-        receipt: Future[Receipt] = Future()
-        try:
-            self._waiting.put_nowait((comment, receipt))
-        except queue.Full:
-            raise Overloaded("more comments arrive than can be stored") from None
-        self._ensure_writer()
-        try:
-            return receipt.result(timeout=PATIENCE)
-        except TimeoutError:
-            raise Overloaded("the database did not answer in time") from None
-        except SQLAlchemyError as error:
-            raise Overloaded("the database did not take the comment") from error
+        waiting = _Waiting(comment)
+        self._waiting.put(waiting)
+        if self._writer is None or not self._writer.is_alive():
+            self._start_writer()
+        return waiting.receipt()
 
     def _check_parent(self, comment: NewComment) -> None:
         query = (
@@ -124,7 +112,7 @@ class Submissions:
             if connection.execute(query).one_or_none() is None:
                 raise InvalidInput(FieldError("parent", "is not a published comment of this page"))
 
-    def _ensure_writer(self) -> None:
+    def _start_writer(self) -> None:
         with self._starting:
             if self._writer is None or not self._writer.is_alive():
                 self._writer = threading.Thread(
@@ -136,39 +124,31 @@ class Submissions:
         while True:
             self._write_group(self._next_group())
 
-    def _next_group(self) -> list[_Waiting]:
+    def _next_group(self) -> list["_Waiting"]:
         group = [self._waiting.get()]
-        while len(group) < GROUP:
-            try:
+        with suppress(queue.Empty):
+            while len(group) < GROUP:
                 group.append(self._waiting.get_nowait())
-            except queue.Empty:
-                break
         return group
 
-    def _write_group(self, group: Sequence[_Waiting]) -> None:
+    def _write_group(self, group: Sequence["_Waiting"]) -> None:
         try:
-            outcomes = self._store([comment for comment, _ in group])
+            outcomes = self._store([waiting.comment for waiting in group])
         except Exception as error:
             self._write_singly(group, error)
             return
-        for (_, receipt), outcome in zip(group, outcomes, strict=True):
-            match outcome:
-                case Conflict():
-                    receipt.set_exception(outcome)
-                case _Stored(comment_id):
-                    receipt.set_result(Receipt(comment_id, Status.PENDING))
-                case Receipt():
-                    receipt.set_result(outcome)
+        for waiting, outcome in zip(group, outcomes, strict=True):
+            waiting.settle(outcome)
         # After the senders have their answers: they need not wait for Redis.
         new = [outcome.id for outcome in outcomes if isinstance(outcome, _Stored)]
         if new and not self._notifier.notify(new):
             log.warning("Redis was not told about %d comments; the sweep will find them", len(new))
 
-    def _write_singly(self, group: Sequence[_Waiting], error: Exception) -> None:
+    def _write_singly(self, group: Sequence["_Waiting"], error: Exception) -> None:
         """One comment must not take the others of its group down with it."""
         if len(group) == 1:
             log.error("a comment could not be stored: %s", type(error).__name__)
-            group[0][1].set_exception(error)
+            group[0].settle(error)
             return
         for single in group:
             self._write_group([single])
@@ -206,6 +186,36 @@ class _Stored:
 
 
 _Outcome = _Stored | Receipt | Conflict
+
+
+class _Waiting:
+    """A comment in the queue, and the lock that its sender waits for: much cheaper than a Future,
+    of which this is what we need."""
+
+    __slots__ = ("_outcome", "_settled", "comment")
+
+    def __init__(self, comment: NewComment) -> None:
+        self.comment = comment
+        self._outcome: _Outcome | Exception = Overloaded("the comment was not stored")
+        self._settled = threading.Lock()
+        self._settled.acquire()
+
+    def settle(self, outcome: "_Outcome | Exception") -> None:
+        self._outcome = outcome
+        self._settled.release()
+
+    def receipt(self) -> Receipt:
+        if not self._settled.acquire(timeout=PATIENCE):
+            raise Overloaded("the database did not answer in time")
+        match self._outcome:
+            case _Stored(comment_id):
+                return Receipt(comment_id, Status.PENDING)
+            case Receipt() as earlier:
+                return earlier
+            case SQLAlchemyError() as error:
+                raise Overloaded("the database did not take the comment") from error
+            case error:
+                raise error
 
 
 @dataclass(frozen=True, slots=True)
