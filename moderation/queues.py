@@ -4,10 +4,14 @@ Jobs are named by path, because the web process must not import the worker's cod
 every path. They carry ids and nothing else, as JSON.
 """
 
+import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -46,8 +50,16 @@ FAILURE_TTL = 7 * 24 * 3600
 
 SWEEP_INTERVAL = 30
 
-# After a failure, how long the web process goes without trying Redis: a request must not wait.
+# Seconds between tries to reach a Redis that does not answer.
 _PAUSE_AFTER_FAILURE = 1.0
+
+# A job of about this many comments makes the most of a worker's time.
+_JOB_SIZE = 256
+
+# Groups of ids that are kept while Redis is down.
+_GROUPS_KEPT = 10_000
+
+log = logging.getLogger(__name__)
 
 
 def connect(url: str, *, timeout: float | None = None) -> Redis:
@@ -78,26 +90,51 @@ def enqueue_decide(connection: Redis, comment_ids: Sequence[str]) -> None:
 
 
 class DecideNotifier:
-    """Tells the workers about new comments, as far as Redis is there to be told.
+    """Tells the workers about new comments, from a thread of its own: nobody waits for Redis.
 
-    A comment is safe in the database before this is called, and the sweep finds what was not
-    told; so a Redis that is down is noted and not waited for.
+    While Redis is down it keeps the ids and tries again. What it cannot keep, or loses with its
+    process, the sweep finds: the comments are safe in the database.
     """
 
     def __init__(self, connection: Redis) -> None:
         self._connection = connection
-        self._silent_until = 0.0
+        self._new: SimpleQueue[Sequence[str]] = SimpleQueue()
+        self._starting = Lock()
+        self._thread: Thread | None = None
 
-    def notify(self, comment_ids: Sequence[str]) -> bool:
-        """Whether Redis was told about these comments."""
-        if time.monotonic() < self._silent_until:
-            return False
-        try:
-            enqueue_decide(self._connection, comment_ids)
-        except (RedisError, OSError):
-            self._silent_until = time.monotonic() + _PAUSE_AFTER_FAILURE
-            return False
-        return True
+    def notify(self, comment_ids: Sequence[str]) -> None:
+        """Have the workers look at these comments, as soon as Redis takes the message."""
+        if self._new.qsize() < _GROUPS_KEPT:
+            self._new.put(comment_ids)
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._run, name="decide-notifier", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._enqueue(self._next_ids())
+
+    def _next_ids(self) -> list[str]:
+        """Waits for new ids, and takes all that have come in meanwhile, to make one job of them."""
+        ids = list(self._new.get())
+        with suppress(Empty):
+            while len(ids) < _JOB_SIZE:
+                ids += self._new.get_nowait()
+        return ids
+
+    def _enqueue(self, ids: Sequence[str]) -> None:
+        reported = False
+        while True:
+            try:
+                enqueue_decide(self._connection, ids)
+            except (RedisError, OSError) as error:
+                if not reported:
+                    log.warning("Redis does not take jobs, trying on: %s", type(error).__name__)
+                    reported = True
+                time.sleep(_PAUSE_AFTER_FAILURE)
+            else:
+                return
 
 
 def oldest_waiting(connection: Redis) -> int | None:
