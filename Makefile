@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python
+
+.PHONY: help run test check audit demo-data bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run ## Run the service on this machine
+	@$(RUN) -m moderation up
+
+test: .venv/dev ## Run the tests, with branch coverage
+	@$(RUN) -m pytest --cov --cov-report=term
+
+check: .venv/dev ## Check format, lint, types, import layers and migrations
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+audit: .venv/dev ## Look the locked dependencies up in the advisories' database
+	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements-dev.lock
+
+demo-data: .venv/run ## Post labelled comments to the running service: FILE=comments.jsonl.gz
+	@$(RUN) -m benchmarks.demo_data $(FILE)
+
+lock: .venv/dev ## Resolve the dependencies anew and write the lock files
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove the environment and what tools left behind; the data folder stays
+	rm -rf .venv .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/run: requirements.lock | .venv/bin/python
+	@echo "Installing the locked dependencies ..."
+	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/dev: requirements-dev.lock | .venv/bin/python
+	@echo "Installing the locked dependencies for development ..."
+	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@ .venv/run

@@ -1,0 +1,107 @@
+"""What the tests share: a real Redis, both real databases, and the web application on them."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+
+from moderation.app import create_app
+from moderation.bootstrap import bootstrap
+from moderation.config import Settings
+from moderation.db import Database
+from moderation.queues import connect
+from moderation.redis_server import RedisServer
+from tests.support.postgres import running_postgres
+from tests.support.service import ADMIN_PASSWORD, SITE_KEY
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the settings of whoever runs it."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("MODERATION_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Redis that lives as long as the session."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """An empty Redis."""
+    with connect(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a PostgreSQL that lives as long as the session, without a database's name."""
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    server: str = request.getfixturevalue("postgres_url")
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(
+        server.replace("+psycopg", "") + "postgres", autocommit=True
+    ) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server + name
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated database of each kind."""
+    database = Database(database_url)
+    database.migrate()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
+    """Settings of a service on the test's own database and Redis."""
+    return Settings(
+        home=tmp_path,
+        database_url=database_url,
+        redis_url=redis_url,
+        site_key=SITE_KEY,
+        admin_password=ADMIN_PASSWORD,
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database, redis: Redis) -> Iterator[Flask]:
+    """The web application with its first site and administrator."""
+    bootstrap(database, settings)
+    app = create_app(settings)
+    app.testing = True
+    yield app
+    app.extensions["moderation"].database.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of the web application."""
+    return app.test_client()
