@@ -78,6 +78,10 @@ def decided(
         # Without a prediction it is held, whatever the rules say.
         (None, PLAIN, {}, "held", SCORER_UNAVAILABLE),
         (None, BANNED, RULES, "held", SCORER_UNAVAILABLE),
+        # A probability that is no number is a failure of the model.
+        (prediction(NAN), PLAIN, {}, "held", SCORER_FAILED),
+        (prediction(threat=NAN), PLAIN, {}, "held", SCORER_FAILED),
+        (prediction(NAN), PLAIN, {"reject_above": 0.5}, "held", SCORER_FAILED),
         # A threshold that is no number is never passed.
         (prediction(0.0), PLAIN, {"thresholds": {"reject": NAN}}, "held", "reject"),
         # Only where the site wants it are probabilities enough to reject.
@@ -122,12 +126,18 @@ def test_everything_that_the_decision_stands_on_is_recorded() -> None:
                 "verdict": "reject",
                 "detail": "has the banned word “turnip”",
             },
-            {"rule": "too_many_links", "verdict": "hold", "detail": "1 links, more than 0"},
+            {"rule": "too_many_links", "verdict": "hold", "detail": "1 links, at most 0"},
         ],
         "able": True,
         "scores": dict.fromkeys(HEADS, 0.1) | {"reject": 0.1235, "spam": 0.9},
         "thresholds": THRESHOLDS | {"spam": 0.7},
     }
+
+
+def test_a_number_that_json_does_not_have_is_not_recorded() -> None:
+    decision = decided(prediction(NAN))
+    assert decision.score is None
+    assert json.dumps(decision.evidence, allow_nan=False) == '{"rules": []}'
 
 
 def test_rules_are_recorded_when_the_model_is_missing_too() -> None:
