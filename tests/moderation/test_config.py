@@ -51,6 +51,8 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BIND", "127.0.0.1:http", "ADDRESS:PORT"),
         ("DATABASE_URL", "mysql://localhost/comments", "sqlite:///PATH"),
         ("DATABASE_URL", "comments.sqlite3", "sqlite:///PATH"),
+        ("REDIS_URL", "localhost:6379", "redis://HOST:PORT/0"),
+        ("PUBLIC_URL", "comments.example.org", "https://comments.example.org"),
         ("SITE_KEY", "short", "at least 12 characters, has 5"),
         ("ADMIN_PASSWORD", "elevenchars", "at least 12 characters, has 11"),
         ("SECRET_KEY", "x", "at least 12 characters, has 1"),
