@@ -94,7 +94,7 @@ class Database:
                 config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             raise _unreachable(self.engine, error) from None
         except CommandError as error:
             raise StartupError(f"the database cannot be migrated: {error}") from None
@@ -137,7 +137,7 @@ def _turns(engine: Engine) -> Callable[[], AbstractContextManager[None]]:
     return turn
 
 
-def _unreachable(engine: Engine, error: SQLAlchemyError) -> StartupError:
+def _unreachable(engine: Engine, error: Exception) -> StartupError:
     cause = error.orig if isinstance(error, DBAPIError) else error
     first_line = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     where = engine.url.render_as_string(hide_password=True)
