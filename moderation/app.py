@@ -15,6 +15,9 @@ from moderation.queues import DecideNotifier, connect
 from moderation.services import Services
 from moderation.sites import SiteDirectory
 from moderation.submissions import Submissions
+from moderation.web.sessions import Sessions
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 # A comment of 20,000 characters, percent-encoded in a form, with room for the other fields.
 LARGEST_REQUEST = 256 * 1024
@@ -35,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_environment()
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     app = Flask("moderation")
+    app.session_interface = Sessions()
     app.config.update(
         SECRET_KEY=_secret_key(settings),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
@@ -51,9 +55,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     return app
-
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def _services(settings: Settings) -> Services:
