@@ -14,6 +14,7 @@ from rich.console import Console
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
+from moderation.site_commands import site
 
 _ELSEWHERE = {
     "worker": "worker.cli:worker",
@@ -104,6 +105,9 @@ def migrate() -> None:
     if not settings.database_url:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     Database(settings.database, pool_size=1).migrate()
+
+
+cli.add_command(site)
 
 
 def main() -> None:
