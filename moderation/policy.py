@@ -6,6 +6,7 @@ is approved. Whatever keeps the model from judging holds it.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -91,6 +92,8 @@ def decide(
     if prediction is None:
         return Decision(Status.HELD, unavailable, evidence=evidence)
     scores = {REJECT: prediction.reject} | {str(r): p for r, p in prediction.reasons.items()}
+    if not all(map(isfinite, scores.values())):
+        return Decision(Status.HELD, SCORER_FAILED, model=model, evidence=evidence)
     limits = {head: settings.thresholds.get(head, thresholds[head]) for head in scores}
     evidence |= {
         "able": prediction.able,
@@ -128,7 +131,7 @@ def _conclude(
     settings: SiteSettings,
 ) -> tuple[Status, str, str]:
     """Status, reason, and the head to explain."""
-    # Written as "not below" so that a score that is no number counts as too high.
+    # Written as "not below" so that a threshold that is no number is never passed.
     above = [head for head in scores if not scores[head] < limits[head]]
     head = max(above, key=lambda h: _excess(scores[h], limits[h])) if above else REJECT
     if findings:
