@@ -75,11 +75,11 @@ def up() -> None:
 @cli.command()
 def web() -> None:
     """Run the web server alone."""
-    from moderation.supervisor import end_with_supervisor  # noqa: PLC0415
+    from moderation.supervisor import leave_no_orphans  # noqa: PLC0415
 
     settings = Settings.from_environment()
     Database(settings.database, pool_size=1).check()
-    end_with_supervisor()
+    leave_no_orphans()
     Server(
         "moderation.app:create_app",
         factory=True,

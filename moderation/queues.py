@@ -48,8 +48,6 @@ DECIDE_RETRY = [1, 5, 15]
 RESULT_TTL = 0
 FAILURE_TTL = 7 * 24 * 3600
 
-SWEEP_INTERVAL = 30
-
 # Seconds between tries to reach a Redis that does not answer.
 _PAUSE_AFTER_FAILURE = 1.0
 
@@ -148,21 +146,24 @@ def oldest_waiting(connection: Redis) -> int | None:
     return None
 
 
-def ensure_sweep_is_scheduled(connection: Redis) -> None:
+def ensure_sweep_is_scheduled(connection: Redis, *, interval: int) -> None:
     """Schedule the next sweep, unless one is scheduled or waiting already.
 
     The job's id carries its time slot, so that several workers schedule one sweep between them.
+
+    Args:
+        interval: seconds between two sweeps.
     """
-    slot = now_ms() // 1_000 // SWEEP_INTERVAL + 1
+    slot = now_ms() // 1_000 // interval + 1
     job_id = f"sweep-{slot}"
     if Job.exists(job_id, connection):
         return
     queue(connection, QueueName.MAINTENANCE).enqueue_at(
-        datetime.fromtimestamp(slot * SWEEP_INTERVAL, tz=UTC),
+        datetime.fromtimestamp(slot * interval, tz=UTC),
         JobPath.SWEEP,
         job_id=job_id,
         job_timeout=DECIDE_TIMEOUT,
-        result_ttl=SWEEP_INTERVAL,
+        result_ttl=interval,
         failure_ttl=FAILURE_TTL,
         description="sweep",
     )

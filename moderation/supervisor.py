@@ -204,18 +204,22 @@ class Supervisor:
             self._lock.close()
 
 
-def end_with_supervisor() -> None:
-    """End this process when the supervisor that started it is gone, killed for example."""
-    parent = int(os.environ.get(_PARENT_VARIABLE, "0"))
-    if not parent:
-        return
+def leave_no_orphans() -> None:
+    """Have this process end when the supervisor that started it is gone, killed for example; and
+    each process that it forks from now on, when its own parent is."""
+    os.register_at_fork(after_in_child=lambda: _end_with(os.getppid()))
+    supervisor = int(os.environ.get(_PARENT_VARIABLE, "0"))
+    if supervisor:
+        _end_with(supervisor)
 
+
+def _end_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1.0)
+            time.sleep(_POLL)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, name="end-with-supervisor", daemon=True).start()
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 def check_redis(url: str) -> None:

@@ -7,7 +7,7 @@ import click
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import connect
-from moderation.supervisor import check_redis, end_with_supervisor
+from moderation.supervisor import check_redis, leave_no_orphans
 from worker import jobs
 from worker.pool import run_pool
 
@@ -21,7 +21,7 @@ def worker() -> None:
     )
     Database(settings.database, pool_size=1).check()
     check_redis(settings.redis)
-    end_with_supervisor()
+    leave_no_orphans()
     # Loaded before the pool forks: the processes share its memory.
     jobs.scorer().classifier()
     run_pool(connect(settings.redis), workers=settings.workers, log_level=settings.log_level)
