@@ -1,6 +1,5 @@
 """The only assembly of the Flask application."""
 
-import logging
 import os
 import secrets
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from moderation import web
+from moderation import logs, web
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import DecideNotifier, connect
@@ -16,8 +15,6 @@ from moderation.services import Services
 from moderation.sites import SiteDirectory
 from moderation.submissions import Submissions
 from moderation.web.sessions import Sessions
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 # A comment of 20,000 characters, percent-encoded in a form, with room for the other fields.
 LARGEST_REQUEST = 256 * 1024
@@ -36,7 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         StartupError: the settings are wrong, or the database cannot be used as it is.
     """
     settings = settings or Settings.from_environment()
-    logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    logs.configure(settings.log_level)
     app = Flask("moderation")
     app.session_interface = Sessions()
     app.config.update(

@@ -2,7 +2,6 @@
 are called, so that this package imports none of them."""
 
 import importlib
-import logging
 import sys
 
 import click
@@ -11,6 +10,7 @@ from granian.http import HTTP1Settings
 from granian.server import Server
 from rich.console import Console
 
+from moderation import logs
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
@@ -50,7 +50,7 @@ def up() -> None:
     from moderation.supervisor import Started, Supervisor  # noqa: PLC0415 - loads the model's code
 
     settings = Settings.from_environment()
-    logging.basicConfig(level=settings.log_level, format="%(levelname)s: %(message)s")
+    logs.configure(settings.log_level)
     console = Console(highlight=False, soft_wrap=True)
 
     def announce(started: Started) -> None:
