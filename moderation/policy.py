@@ -7,9 +7,9 @@ is approved. Whatever keeps the model from judging holds it.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from moderation.classifier.prediction import REJECT, Explanation, Prediction, Reason
 from moderation.domain import Status
@@ -23,6 +23,16 @@ BELOW_THRESHOLDS = "below_thresholds"
 
 HEADS = (REJECT, *Reason)
 
+
+def _known_head(name: str) -> str:
+    if name not in HEADS:
+        raise ValueError(f"has to be one of {', '.join(HEADS)}")
+    return name
+
+
+Head = Annotated[str, AfterValidator(_known_head)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
 # Spans of an explanation that are kept: what a moderator takes in at a glance.
 _SPANS_KEPT = 12
 
@@ -33,11 +43,11 @@ class SiteSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: Rules = Rules()
-    thresholds: dict[str, float] = Field(
+    thresholds: dict[Head, Probability] = Field(
         default_factory=dict,
         description="Probability at which a head holds a comment, in place of the model's own.",
     )
-    reject_above: float | None = Field(
+    reject_above: Probability | None = Field(
         None, description="Reject at this probability of `reject` instead of holding; none: never."
     )
     origins: tuple[str, ...] = Field(
