@@ -82,8 +82,6 @@ def decided(
         (prediction(NAN), PLAIN, {}, "held", SCORER_FAILED),
         (prediction(threat=NAN), PLAIN, {}, "held", SCORER_FAILED),
         (prediction(NAN), PLAIN, {"reject_above": 0.5}, "held", SCORER_FAILED),
-        # A threshold that is no number is never passed.
-        (prediction(0.0), PLAIN, {"thresholds": {"reject": NAN}}, "held", "reject"),
         # Only where the site wants it are probabilities enough to reject.
         (prediction(0.99), PLAIN, {}, "held", "reject"),
         (prediction(0.95), PLAIN, {"reject_above": 0.95}, "rejected", "reject"),
@@ -105,6 +103,17 @@ def test_the_decision(
 ) -> None:
     decision = decided(made, facts, settings)
     assert (decision.status, decision.reason) == (status, reason)
+
+
+def test_a_threshold_of_the_model_that_is_no_number_is_never_passed() -> None:
+    decision = decide(
+        prediction(0.0),
+        PLAIN,
+        SiteSettings(),
+        model="model-1",
+        thresholds=THRESHOLDS | {"insult": NAN},
+    )
+    assert (decision.status, decision.reason) == (Status.HELD, "insult")
 
 
 def test_who_asks_says_why_there_is_no_prediction() -> None:
@@ -191,7 +200,15 @@ def test_only_what_is_below_every_threshold_is_approved(
 def test_what_a_site_leaves_out_has_defaults_and_what_is_unknown_is_refused() -> None:
     assert SiteSettings.model_validate({}) == SiteSettings()
     assert SiteSettings.model_validate({"rules": {"max_links": 7}}).rules.max_links == 7
-    for wrong in ({"rule": {}}, {"rules": {"max_link": 1}}, {"rules": {"max_links": -1}}):
+    for wrong in (
+        {"rule": {}},
+        {"rules": {"max_link": 1}},
+        {"rules": {"max_links": -1}},
+        {"thresholds": {"insults": 0.5}},
+        {"thresholds": {"insult": 1.1}},
+        {"thresholds": {"insult": NAN}},
+        {"reject_above": -0.1},
+    ):
         with pytest.raises(ValidationError):
             SiteSettings.model_validate(wrong)
 
