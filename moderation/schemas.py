@@ -214,15 +214,15 @@ class CommentReceipt(BaseModel):
     """The answer to a stored comment."""
 
     id: str = Field(description="Unguessable; whoever has it may ask for the status.")
-    status: Status
+    status: Status = Field(description="Where it stands: `pending`, unless the post was repeated.")
 
 
 class CommentState(BaseModel):
     """Where a comment stands, for who posted it."""
 
-    id: str
-    status: Status
-    created_at: datetime
+    id: str = Field(description="As the answer to the post gave it.")
+    status: Status = Field(description="`held` waits for a moderator; only `approved` is public.")
+    created_at: datetime = Field(description="When it was stored.")
 
 
 class PublishedQuery(BaseModel):
@@ -241,37 +241,37 @@ class PublishedQuery(BaseModel):
 class PublicComment(BaseModel):
     """A published comment. It never carries an e-mail address."""
 
-    id: str
+    id: str = Field(description="Give it as `parent` to answer this comment.")
     parent: str | None = Field(description="The comment it answers, if that one is published.")
-    name: str
-    website: str
+    name: str = Field(description="The reader's name: escape it before you put it into a page.")
+    website: str = Field(description="The reader's own web page, http or https; or empty.")
     text: str = Field(description="Plain text: escape it before you put it into a page.")
-    created_at: datetime
-    replies: list["PublicComment"]
+    created_at: datetime = Field(description="When it was stored.")
+    replies: list["PublicComment"] = Field(description="Its answers, the oldest first.")
 
 
 class CommentPage(BaseModel):
     """Some of a page's conversations, oldest first."""
 
-    comments: list[PublicComment]
+    comments: list[PublicComment] = Field(description="The comments that start a conversation.")
     next: str | None = Field(description="Give it as `after` to get the next ones.")
 
 
 class ProblemField(BaseModel):
     """One wrong field."""
 
-    field: str
-    detail: str
+    field: str = Field(description="Its name, as it was sent.")
+    detail: str = Field(description="What is wrong with it; never what was sent.")
 
 
 class Problem(BaseModel):
     """Problem details as RFC 9457 describes them."""
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str = ""
-    errors: list[ProblemField] = []
+    type: str = Field("about:blank", description="Always `about:blank`: the status says it.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field("", description="What happened, for a person.")
+    errors: list[ProblemField] = Field([], description="One entry for each wrong field.")
 
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
