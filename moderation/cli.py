@@ -6,14 +6,12 @@ import logging
 import sys
 
 import click
-from granian.constants import Interfaces
-from granian.http import HTTP1Settings
-from granian.server import Server
 from rich.console import Console
 
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
+from moderation.server import serve
 
 _ELSEWHERE = {
     "worker": "worker.cli:worker",
@@ -79,22 +77,7 @@ def web() -> None:
     settings = Settings.from_environment()
     Database(settings.database, pool_size=1).check()
     end_with_supervisor()
-    Server(
-        "moderation.app:create_app",
-        factory=True,
-        interface=Interfaces.WSGI,
-        address=settings.host,
-        port=settings.port,
-        workers=settings.web_processes,
-        blocking_threads=settings.web_threads,
-        backlog=1024,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
-        respawn_failed_workers=True,
-        respawn_interval=0.1,
-        workers_kill_timeout=30,
-        websockets=False,
-        log_enabled=False,
-    ).serve()
+    serve(settings)
 
 
 @cli.command()
