@@ -4,6 +4,7 @@ are called, so that this package imports none of them."""
 import importlib
 import logging
 import sys
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -87,6 +88,28 @@ def migrate() -> None:
     if not settings.database_url:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     Database(settings.database, pool_size=1).migrate()
+
+
+@cli.command("demo-data")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--url", help="Address of the service.  [default: by MODERATION_BIND]")
+@click.option("--key", help="The site's key.  [default: MODERATION_SITE_KEY]")
+@click.option("--limit", type=click.IntRange(1), help="Post the first so many lines only.")
+def demo_data(file: Path | None, url: str | None, key: str | None, limit: int | None) -> None:
+    """Post labelled comments to the running service and compare its decisions with the labels.
+
+    FILE has a JSON object in each line, with `text` and `label` (1: should not be published), and
+    may be compressed with gzip. Without FILE, a sample is posted to the demo article.
+    """
+    from moderation.demo_data import client, report, rows, run  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    console = Console(highlight=False)
+    address = url or f"http://{settings.local_address}"
+    with client.Client(address, key or settings.site_key.get_secret_value()) as site:
+        outcome = run.run(file or rows.SAMPLE, site, console, limit=limit)
+    run.add_grounds(outcome.posted, Database(settings.database, pool_size=1))
+    console.print(report.report(outcome))
 
 
 def main() -> None:
