@@ -97,31 +97,49 @@ def service(folder: Path, size: Size) -> Iterator[Service]:
 
 
 @contextmanager
+def everything(folder: Path) -> Iterator[tuple[Target, str]]:
+    """A `moderation up` of its own; where to post, and the database's address."""
+    folder.mkdir()
+    settings = _settings(folder)
+    with _web(_python("moderation", "up"), _environment(settings), folder) as target:
+        yield target, settings["database_url"]
+
+
+@contextmanager
 def _stage(folder: Path, size: Size) -> Iterator[dict[str, str]]:
     """A Redis and a migrated database; the environment of the processes that use them."""
     folder.mkdir()
     redis = RedisServer(folder / "redis")
     redis.start()
-    settings = {
-        "home": str(folder),
-        "bind": f"127.0.0.1:{_free_port()}",
-        "database_url": f"sqlite:///{folder / 'moderation.sqlite3'}",
+    settings = _settings(folder) | {
         "redis_url": redis.url,
-        "site_key": _KEY,
-        "admin_password": "benchmark-password",
         "web_processes": str(size.processes),
         "web_threads": str(size.threads),
-        "log_level": "WARNING",
     }
     try:
         database = Database(settings["database_url"], pool_size=1)
         database.migrate()
         bootstrap(database, Settings.model_validate(settings))
         database.close()
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("MODERATION_")}
-        yield inherited | {f"MODERATION_{name.upper()}": v for name, v in settings.items()}
+        yield _environment(settings)
     finally:
         redis.stop()
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    return {
+        "home": str(folder),
+        "bind": f"127.0.0.1:{_free_port()}",
+        "database_url": f"sqlite:///{folder / 'moderation.sqlite3'}",
+        "site_key": _KEY,
+        "admin_password": "benchmark-password",
+        "log_level": "WARNING",
+    }
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MODERATION_")}
+    return inherited | {f"MODERATION_{name.upper()}": v for name, v in settings.items()}
 
 
 @contextmanager
