@@ -254,4 +254,4 @@ def _check_model(settings: Settings) -> None:
     try:
         load(settings.model)
     except ArtifactError as error:
-        raise StartupError(str(error)) from None
+        raise StartupError(f"MODERATION_MODEL cannot be used: {error}") from None
