@@ -62,13 +62,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'test.sqlite3'}"
-    server: str = request.getfixturevalue("postgres_url")
+    # A schema of its own: a database takes a thousand files, and longer.
+    server: str = request.getfixturevalue("postgres_url") + "postgres"
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(
-        server.replace("+psycopg", "") + "postgres", autocommit=True
-    ) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server + name
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{server}?options=-csearch_path%3D{name}"
 
 
 @pytest.fixture
