@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from flask import Flask
@@ -10,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from moderation import logs, web
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.errors import StartupError
 from moderation.queues import DecideNotifier, connect
 from moderation.services import Services
 from moderation.sites import SiteDirectory
@@ -75,8 +78,19 @@ def _secret_key(settings: Settings) -> str:
 def _kept_secret(path: Path) -> str:
     """The secret in the file, which is made if it is not there; only its owner may read it."""
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return path.read_text()
+        if not path.exists():
+            _make_secret(path)
+        return path.read_text()
+    except OSError as error:
+        raise StartupError(f"{path} cannot be used: {error.strerror}") from None
+
+
+def _make_secret(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    # It gets its name when it is whole, because other processes may start at the same moment.
+    with suppress(FileExistsError):
+        path.hardlink_to(name)
+    Path(name).unlink()
