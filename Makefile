@@ -24,16 +24,21 @@ audit: .venv/dev ## Look the locked dependencies up in the advisories' database
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements-dev.lock
 
 demo-data: .venv/run ## Post labelled comments to the running service: FILE=comments.jsonl.gz
-	@$(RUN) -m benchmarks.demo_data $(FILE)
+	@$(RUN) -m moderation demo-data $(FILE)
+
+bench: .venv/run ## Measure what docs/benchmarks.md reports, and write it anew: six minutes
+	@$(RUN) -m benchmarks --output docs/benchmarks.md
 
 lock: .venv/dev ## Resolve the dependencies anew and write the lock files
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--group bench -o benchmarks/requirements.lock
 
 clean: ## Remove the environment and what tools left behind; the data folder stays
-	rm -rf .venv .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .venv-bench .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \

@@ -2,18 +2,18 @@
 are called, so that this package imports none of them."""
 
 import importlib
-import logging
 import sys
+from pathlib import Path
 
 import click
-from granian.constants import Interfaces
-from granian.http import HTTP1Settings
-from granian.server import Server
 from rich.console import Console
 
+from moderation import logs
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
+from moderation.server import serve
+from moderation.site_commands import site
 
 _ELSEWHERE = {
     "worker": "worker.cli:worker",
@@ -49,7 +49,7 @@ def up() -> None:
     from moderation.supervisor import Started, Supervisor  # noqa: PLC0415 - loads the model's code
 
     settings = Settings.from_environment()
-    logging.basicConfig(level=settings.log_level, format="%(levelname)s: %(message)s")
+    logs.configure(settings.log_level)
     console = Console(highlight=False, soft_wrap=True)
 
     def announce(started: Started) -> None:
@@ -79,22 +79,7 @@ def web() -> None:
     settings = Settings.from_environment()
     Database(settings.database, pool_size=1).check()
     leave_no_orphans()
-    Server(
-        "moderation.app:create_app",
-        factory=True,
-        interface=Interfaces.WSGI,
-        address=settings.host,
-        port=settings.port,
-        workers=settings.web_processes,
-        blocking_threads=settings.web_threads,
-        backlog=1024,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
-        respawn_failed_workers=True,
-        respawn_interval=0.1,
-        workers_kill_timeout=30,
-        websockets=False,
-        log_enabled=False,
-    ).serve()
+    serve(settings)
 
 
 @cli.command()
@@ -104,6 +89,31 @@ def migrate() -> None:
     if not settings.database_url:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     Database(settings.database, pool_size=1).migrate()
+
+
+cli.add_command(site)
+
+
+@cli.command("demo-data")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--url", help="Address of the service.  [default: by MODERATION_BIND]")
+@click.option("--key", help="The site's key.  [default: MODERATION_SITE_KEY]")
+@click.option("--limit", type=click.IntRange(1), help="Post the first so many lines only.")
+def demo_data(file: Path | None, url: str | None, key: str | None, limit: int | None) -> None:
+    """Post labelled comments to the running service and compare its decisions with the labels.
+
+    FILE has a JSON object in each line, with `text` and `label` (1: should not be published), and
+    may be compressed with gzip. Without FILE, a sample is posted to the demo article.
+    """
+    from moderation.demo_data import client, report, rows, run  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    console = Console(highlight=False)
+    address = url or f"http://{settings.local_address}"
+    with client.Client(address, key or settings.site_key.get_secret_value()) as site:
+        outcome = run.run(file or rows.SAMPLE, site, console, limit=limit)
+    run.add_grounds(outcome.posted, Database(settings.database, pool_size=1))
+    console.print(report.report(outcome))
 
 
 def main() -> None:

@@ -108,6 +108,20 @@ class Settings(BaseSettings):
             )
         return url
 
+    @field_validator("redis_url")
+    @classmethod
+    def _known_queue(cls, url: str) -> str:
+        if url and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("needs the form redis://HOST:PORT/0, rediss://… or unix://PATH")
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("needs the form https://comments.example.org")
+        return url
+
     @property
     def host(self) -> str:
         """The address to bind to, without brackets."""

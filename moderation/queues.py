@@ -15,7 +15,7 @@ from threading import Lock, Thread
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Retry
+from rq import Queue, Retry, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -133,6 +133,11 @@ class DecideNotifier:
                 time.sleep(_PAUSE_AFTER_FAILURE)
             else:
                 return
+
+
+def workers(connection: Redis) -> int:
+    """How many worker processes are there to take jobs."""
+    return len(Worker.all(connection=connection))
 
 
 def oldest_waiting(connection: Redis) -> int | None:

@@ -38,11 +38,8 @@ class ModerationWorker(SimpleWorker):
         ensure_sweep_is_scheduled(self.connection, interval=self.sweep_seconds)
 
 
-def run_pool(connection: Redis, *, workers: int, log_level: str) -> None:
+def run_pool(connection: Redis, *, workers: int) -> None:
     """Run so many worker processes until SIGINT or SIGTERM; each finishes its job first."""
-    # RQ reports each job twice at INFO: too much where a job is one comment.
-    rq_level = log_level if log_level == "DEBUG" else "WARNING"
-    logging.getLogger("rq.worker").setLevel(rq_level)
     pool = WorkerPool(
         [str(name) for name in QueueName],
         connection=connection,
@@ -50,4 +47,5 @@ def run_pool(connection: Redis, *, workers: int, log_level: str) -> None:
         worker_class=ModerationWorker,
         serializer=SERIALIZER,
     )
-    pool.start(logging_level=rq_level)
+    # Without a level of its own RQ would talk of each job.
+    pool.start(logging_level=logging.getLevelName(logging.getLogger("rq").getEffectiveLevel()))

@@ -1,0 +1,10 @@
+"""`python -m benchmarks.serve MODULE:FACTORY`: an application on the service's own web server, with
+the service's settings for it."""
+
+import sys
+
+from moderation.config import Settings
+from moderation.server import serve
+
+if __name__ == "__main__":
+    serve(Settings.from_environment(), sys.argv[1])

@@ -1,0 +1,27 @@
+"""The web server: granian, set up for this service."""
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server import Server
+
+from moderation.config import Settings
+
+
+def serve(settings: Settings, application: str = "moderation.app:create_app") -> None:
+    """Serve what the factory at the path `application` makes, until SIGINT or SIGTERM."""
+    Server(
+        application,
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=settings.host,
+        port=settings.port,
+        workers=settings.web_processes,
+        blocking_threads=settings.web_threads,
+        backlog=1024,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        respawn_failed_workers=True,
+        respawn_interval=0.1,
+        workers_kill_timeout=30,
+        websockets=False,
+        log_enabled=False,
+    ).serve()
