@@ -1,6 +1,5 @@
 """The only assembly of the Flask application."""
 
-import logging
 import os
 import secrets
 from pathlib import Path
@@ -8,13 +7,14 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from moderation import web
+from moderation import logs, web
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import DecideNotifier, connect
 from moderation.services import Services
 from moderation.sites import SiteDirectory
 from moderation.submissions import Submissions
+from moderation.web.sessions import Sessions
 
 # A comment of 20,000 characters, percent-encoded in a form, with room for the other fields.
 LARGEST_REQUEST = 256 * 1024
@@ -33,8 +33,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         StartupError: the settings are wrong, or the database cannot be used as it is.
     """
     settings = settings or Settings.from_environment()
-    logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    logs.configure(settings.log_level)
     app = Flask("moderation")
+    app.session_interface = Sessions()
     app.config.update(
         SECRET_KEY=_secret_key(settings),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
@@ -51,9 +52,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     return app
-
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def _services(settings: Settings) -> Services:

@@ -2,17 +2,18 @@
 are called, so that this package imports none of them."""
 
 import importlib
-import logging
 import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
 
+from moderation import logs
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
 from moderation.server import serve
+from moderation.site_commands import site
 
 _ELSEWHERE = {
     "worker": "worker.cli:worker",
@@ -48,7 +49,7 @@ def up() -> None:
     from moderation.supervisor import Started, Supervisor  # noqa: PLC0415 - loads the model's code
 
     settings = Settings.from_environment()
-    logging.basicConfig(level=settings.log_level, format="%(levelname)s: %(message)s")
+    logs.configure(settings.log_level)
     console = Console(highlight=False, soft_wrap=True)
 
     def announce(started: Started) -> None:
@@ -73,11 +74,11 @@ def up() -> None:
 @cli.command()
 def web() -> None:
     """Run the web server alone."""
-    from moderation.supervisor import end_with_supervisor  # noqa: PLC0415
+    from moderation.supervisor import leave_no_orphans  # noqa: PLC0415
 
     settings = Settings.from_environment()
     Database(settings.database, pool_size=1).check()
-    end_with_supervisor()
+    leave_no_orphans()
     serve(settings)
 
 
@@ -88,6 +89,9 @@ def migrate() -> None:
     if not settings.database_url:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     Database(settings.database, pool_size=1).migrate()
+
+
+cli.add_command(site)
 
 
 @cli.command("demo-data")

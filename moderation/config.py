@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     web_threads: Annotated[int, Field(ge=1, le=1024)] = Field(
         64, description="Requests that each web process answers at the same time."
     )
+    sweep_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
+        30,
+        description="How long a comment may be pending before it counts as lost on its way to a "
+        "worker and is sent again, and the time between two looks for such comments.",
+    )
     model: Path = Field(
         DEFAULT_ARTIFACT,
         description="The classifier's artifact. Default: the one that ships with the package.",
@@ -101,6 +106,20 @@ class Settings(BaseSettings):
             raise ValueError(
                 "needs the form sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
             )
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_queue(cls, url: str) -> str:
+        if url and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("needs the form redis://HOST:PORT/0, rediss://… or unix://PATH")
+        return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("needs the form https://comments.example.org")
         return url
 
     @property

@@ -1,6 +1,7 @@
 """The database: one engine a process, transactions as context managers, migrations."""
 
 import fcntl
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -21,6 +22,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 # How long a writer waits for another one, in seconds. SQLite has one writer at a time.
 LOCK_TIMEOUT = 30
+
+# Alembic tells of each look at the database's version, as much as of a migration.
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 # Any number: it only has to be the same for all who migrate one PostgreSQL database.
 MIGRATION_LOCK = 7_302_026
@@ -94,7 +98,7 @@ class Database:
                 config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             raise _unreachable(self.engine, error) from None
         except CommandError as error:
             raise StartupError(f"the database cannot be migrated: {error}") from None
@@ -137,7 +141,7 @@ def _turns(engine: Engine) -> Callable[[], AbstractContextManager[None]]:
     return turn
 
 
-def _unreachable(engine: Engine, error: SQLAlchemyError) -> StartupError:
+def _unreachable(engine: Engine, error: SQLAlchemyError | OSError) -> StartupError:
     cause = error.orig if isinstance(error, DBAPIError) else error
     first_line = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     where = engine.url.render_as_string(hide_password=True)

@@ -100,8 +100,7 @@ class Comment(Base):
         Index("ix_comment_listing", "thread_id", "status", "root_id", "id"),
         Index("ix_comment_queue", "status", "id"),
         Index("ix_comment_recent", "site_id", "id"),
-        Index("ix_comment_author", "site_id", "author_id", "created_at"),
-        Index("ix_comment_sender", "site_id", "ip", "created_at"),
+        Index("ix_comment_author", "site_id", "author_id", "status"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

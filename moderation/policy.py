@@ -6,9 +6,10 @@ is approved. Whatever keeps the model from judging holds it.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from math import isfinite
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from moderation.classifier.prediction import REJECT, Explanation, Prediction, Reason
 from moderation.domain import Status
@@ -22,6 +23,16 @@ BELOW_THRESHOLDS = "below_thresholds"
 
 HEADS = (REJECT, *Reason)
 
+
+def _known_head(name: str) -> str:
+    if name not in HEADS:
+        raise ValueError(f"has to be one of {', '.join(HEADS)}")
+    return name
+
+
+Head = Annotated[str, AfterValidator(_known_head)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
 # Spans of an explanation that are kept: what a moderator takes in at a glance.
 _SPANS_KEPT = 12
 
@@ -32,11 +43,11 @@ class SiteSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: Rules = Rules()
-    thresholds: dict[str, float] = Field(
+    thresholds: dict[Head, Probability] = Field(
         default_factory=dict,
         description="Probability at which a head holds a comment, in place of the model's own.",
     )
-    reject_above: float | None = Field(
+    reject_above: Probability | None = Field(
         None, description="Reject at this probability of `reject` instead of holding; none: never."
     )
     origins: tuple[str, ...] = Field(
@@ -81,6 +92,8 @@ def decide(
     if prediction is None:
         return Decision(Status.HELD, unavailable, evidence=evidence)
     scores = {REJECT: prediction.reject} | {str(r): p for r, p in prediction.reasons.items()}
+    if not all(map(isfinite, scores.values())):
+        return Decision(Status.HELD, SCORER_FAILED, model=model, evidence=evidence)
     limits = {head: settings.thresholds.get(head, thresholds[head]) for head in scores}
     evidence |= {
         "able": prediction.able,
@@ -118,7 +131,7 @@ def _conclude(
     settings: SiteSettings,
 ) -> tuple[Status, str, str]:
     """Status, reason, and the head to explain."""
-    # Written as "not below" so that a score that is no number counts as too high.
+    # Written as "not below" so that a threshold that is no number is never passed.
     above = [head for head in scores if not scores[head] < limits[head]]
     head = max(above, key=lambda h: _excess(scores[h], limits[h])) if above else REJECT
     if findings:

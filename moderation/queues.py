@@ -15,7 +15,7 @@ from threading import Lock, Thread
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Retry
+from rq import Queue, Retry, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -47,8 +47,6 @@ DECIDE_RETRY = [1, 5, 15]
 # Results are of no use to anybody; a failed job is kept for a week, to be looked at.
 RESULT_TTL = 0
 FAILURE_TTL = 7 * 24 * 3600
-
-SWEEP_INTERVAL = 30
 
 # Seconds between tries to reach a Redis that does not answer.
 _PAUSE_AFTER_FAILURE = 1.0
@@ -137,6 +135,11 @@ class DecideNotifier:
                 return
 
 
+def workers(connection: Redis) -> int:
+    """How many worker processes are there to take jobs."""
+    return len(Worker.all(connection=connection))
+
+
 def oldest_waiting(connection: Redis) -> int | None:
     """When the job that has waited longest for a decision was enqueued, in milliseconds since 1970;
     None if none waits."""
@@ -148,21 +151,24 @@ def oldest_waiting(connection: Redis) -> int | None:
     return None
 
 
-def ensure_sweep_is_scheduled(connection: Redis) -> None:
+def ensure_sweep_is_scheduled(connection: Redis, *, interval: int) -> None:
     """Schedule the next sweep, unless one is scheduled or waiting already.
 
     The job's id carries its time slot, so that several workers schedule one sweep between them.
+
+    Args:
+        interval: seconds between two sweeps.
     """
-    slot = now_ms() // 1_000 // SWEEP_INTERVAL + 1
+    slot = now_ms() // 1_000 // interval + 1
     job_id = f"sweep-{slot}"
     if Job.exists(job_id, connection):
         return
     queue(connection, QueueName.MAINTENANCE).enqueue_at(
-        datetime.fromtimestamp(slot * SWEEP_INTERVAL, tz=UTC),
+        datetime.fromtimestamp(slot * interval, tz=UTC),
         JobPath.SWEEP,
         job_id=job_id,
         job_timeout=DECIDE_TIMEOUT,
-        result_ttl=SWEEP_INTERVAL,
+        result_ttl=interval,
         failure_ttl=FAILURE_TTL,
         description="sweep",
     )

@@ -157,7 +157,10 @@ class HeldComment:
 def held(connection: Connection, *, after: str, limit: int) -> list[HeldComment]:
     """Held comments, the oldest first, beginning after the id `after`."""
     newest_event = (
-        select(func.max(Event.id)).where(Event.comment_id == Comment.id).scalar_subquery()
+        select(func.max(Event.id))
+        .where(Event.comment_id == Comment.id)
+        .correlate(Comment)
+        .scalar_subquery()
     )
     query = (
         select(

@@ -21,7 +21,8 @@ NEARLY_THE_SAME = 10
 # Below this many letters and digits, two readers write the same by chance ("Thanks a lot!").
 LONG_ENOUGH_TO_REPEAT = 40
 
-_LINK = re.compile(r"https?://|www\.|<a\s|\[url", re.IGNORECASE)
+# A tag counts once, whatever address it holds; so does an address with scheme and "www.".
+_LINK = re.compile(r"<a\s[^<>]*>|\[url[^\[\]]*\]|(?:https?://)?www\.|https?://", re.IGNORECASE)
 
 
 class Verdict(StrEnum):
@@ -133,7 +134,7 @@ def too_many_links(facts: Facts, rules: Rules) -> Finding | None:
     links = len(_LINK.findall(facts.text))
     if links <= rules.max_links:
         return None
-    return Finding("too_many_links", Verdict.HOLD, f"{links} links, more than {rules.max_links}")
+    return Finding("too_many_links", Verdict.HOLD, f"{links} links, at most {rules.max_links}")
 
 
 def first_comment(facts: Facts, rules: Rules) -> Finding | None:

@@ -25,10 +25,15 @@ from moderation.errors import FieldError, InvalidInput
 
 NAME_LENGTH = 100
 TEXT_LENGTH = 20_000
+WEBSITE_LENGTH = 500
 PAGE_BYTES = 2_000
 
 # Zero-width joiners shape names in Persian, Hindi and others, and join emoji.
 _JOINERS = "\u200c\u200d"
+# Categories of what shows nothing by itself: controls, formats, marks, spaces.
+_BLANK = frozenset({"Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"})
+# Letters and symbols by their category, and blank all the same: Hangul fillers, Braille's blank.
+_FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 _WEBSITE_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -46,13 +51,18 @@ _NOT_IN_PROSE = {code: drop for code, drop in _INVISIBLE.items() if chr(code) no
 
 
 def _plain(value: Any, *, without: dict[int, None]) -> Any:
-    """Unicode in its composed form, trimmed, without the characters in `without`."""
+    """Unicode in its composed form, trimmed, without the characters in `without`; empty if there is
+    nothing to see in it."""
     if not isinstance(value, str):
         return value
-    if not value.isascii():
-        value = unicodedata.normalize("NFC", value)
-    kept = value.translate(without).strip()
-    return "" if kept.strip(_JOINERS) == "" else kept
+    kept = value.translate(without)
+    if not kept.isascii():
+        kept = unicodedata.normalize("NFC", kept)
+    return kept.strip() if any(map(_shows, kept)) else ""
+
+
+def _shows(character: str) -> bool:
+    return character not in _FILLERS and unicodedata.category(character) not in _BLANK
 
 
 def _line(value: Any) -> Any:
@@ -88,6 +98,8 @@ def _website(value: str) -> str:
         sound = False
     if not sound or any(c.isspace() for c in url):
         raise ValueError("is not a web address: it should look like https://example.org")
+    if len(url) > WEBSITE_LENGTH:
+        raise ValueError(f"is too long: at most {WEBSITE_LENGTH} characters")
     return url
 
 
@@ -100,14 +112,16 @@ def _page(value: str) -> str:
 
 def _ip(value: str) -> str:
     try:
-        return str(ipaddress.ip_address(value))
+        # A zone ("%eth0") means something on the sender's machine only.
+        return str(ipaddress.ip_address(value)).partition("%")[0]
     except ValueError:
         raise ValueError("is not an IP address") from None
 
 
 def _none_if_empty(value: Any) -> Any:
     # WordPress's form says "0" where a comment answers no other.
-    return None if value in ("", "0", 0) else value
+    line = _line(value)
+    return None if line in ("", "0", 0) else line
 
 
 def _at_most(length: int) -> AfterValidator:
@@ -152,7 +166,7 @@ class CommentIn(BaseModel):
     )
     website: Annotated[Line, AfterValidator(_website)] = Field(
         "",
-        max_length=500,
+        max_length=WEBSITE_LENGTH,
         description="The reader's own web page.",
         validation_alias=AliasChoices("website", "url"),
     )
@@ -200,15 +214,15 @@ class CommentReceipt(BaseModel):
     """The answer to a stored comment."""
 
     id: str = Field(description="Unguessable; whoever has it may ask for the status.")
-    status: Status
+    status: Status = Field(description="Where it stands: `pending`, unless the post was repeated.")
 
 
 class CommentState(BaseModel):
     """Where a comment stands, for who posted it."""
 
-    id: str
-    status: Status
-    created_at: datetime
+    id: str = Field(description="As the answer to the post gave it.")
+    status: Status = Field(description="`held` waits for a moderator; only `approved` is public.")
+    created_at: datetime = Field(description="When it was stored.")
 
 
 class PublishedQuery(BaseModel):
@@ -220,44 +234,44 @@ class PublishedQuery(BaseModel):
         min_length=1, description="As it was given when posting."
     )
     site: Line = Field("", max_length=64, description="Your site's name, where no key is sent.")
-    after: str = Field("", max_length=32, description="`next` of the page before.")
+    after: Line = Field("", max_length=32, description="`next` of the page before.")
     limit: int = Field(50, ge=1, le=200, description="How many conversations.")
 
 
 class PublicComment(BaseModel):
     """A published comment. It never carries an e-mail address."""
 
-    id: str
+    id: str = Field(description="Give it as `parent` to answer this comment.")
     parent: str | None = Field(description="The comment it answers, if that one is published.")
-    name: str
-    website: str
+    name: str = Field(description="The reader's name: escape it before you put it into a page.")
+    website: str = Field(description="The reader's own web page, http or https; or empty.")
     text: str = Field(description="Plain text: escape it before you put it into a page.")
-    created_at: datetime
-    replies: list["PublicComment"]
+    created_at: datetime = Field(description="When it was stored.")
+    replies: list["PublicComment"] = Field(description="Its answers, the oldest first.")
 
 
 class CommentPage(BaseModel):
     """Some of a page's conversations, oldest first."""
 
-    comments: list[PublicComment]
+    comments: list[PublicComment] = Field(description="The comments that start a conversation.")
     next: str | None = Field(description="Give it as `after` to get the next ones.")
 
 
 class ProblemField(BaseModel):
     """One wrong field."""
 
-    field: str
-    detail: str
+    field: str = Field(description="Its name, as it was sent.")
+    detail: str = Field(description="What is wrong with it; never what was sent.")
 
 
 class Problem(BaseModel):
     """Problem details as RFC 9457 describes them."""
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str = ""
-    errors: list[ProblemField] = []
+    type: str = Field("about:blank", description="Always `about:blank`: the status says it.")
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field("", description="What happened, for a person.")
+    errors: list[ProblemField] = Field([], description="One entry for each wrong field.")
 
 
 _Schema = TypeVar("_Schema", bound=BaseModel)

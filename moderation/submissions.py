@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, tuple_, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from moderation.clock import now_ms
 from moderation.db import Database
@@ -167,6 +167,13 @@ class Submissions:
 
     def _store(self, comments: Sequence[NewComment]) -> list["_Outcome"]:
         """Store a group in one transaction; the outcome for each, in the same order."""
+        try:
+            return self._try_to_store(comments)
+        except IntegrityError:
+            # Another process was first with the same page or key, and now we can see it.
+            return self._try_to_store(comments)
+
+    def _try_to_store(self, comments: Sequence[NewComment]) -> list["_Outcome"]:
         with self._database.write() as connection:
             thread_ids = self._threads.ids(connection, comments)
             roots = _roots(connection, comments)

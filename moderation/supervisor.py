@@ -27,7 +27,7 @@ from moderation.classifier.artifact import ArtifactError, load
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
-from moderation.queues import connect
+from moderation.queues import connect, workers
 from moderation.redis_server import RedisServer
 
 log = logging.getLogger(__name__)
@@ -135,8 +135,6 @@ class Supervisor:
         _check_model(self._settings)
         database = Database(self._settings.database, pool_size=1)
         database.migrate()
-        first = bootstrap(database, self._settings)
-        database.close()
         redis_url = self._start_redis()
         environment = os.environ | {
             "MODERATION_REDIS_URL": redis_url,
@@ -146,7 +144,11 @@ class Supervisor:
             part = Part(command, environment)
             self._parts.append(part)
             part.start()
-        self._wait_for_web()
+        self._wait_for("the web server does not answer", self._web_answers)
+        self._wait_for("no worker has started", lambda: workers(connect(redis_url)) > 0)
+        # Last, because what is made up here is shown once, and must not be lost to a failed start.
+        first = bootstrap(database, self._settings)
+        database.close()
         return first
 
     def _take_folder(self) -> None:
@@ -172,20 +174,22 @@ class Supervisor:
         self._redis.start()
         return self._redis.url
 
-    def _wait_for_web(self) -> None:
-        address = f"http://{self._settings.local_address}/health"
+    def _wait_for(self, failure: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _START_TIMEOUT
-        while not self._stop.wait(0.1):
-            try:
-                with urllib.request.urlopen(address, timeout=1):
-                    return
-            except (urllib.error.URLError, OSError):
-                pass
+        while not ready() and not self._stop.wait(_POLL):
             dead = [part.command for part in self._parts if not part.is_running]
             if dead:
                 raise StartupError(f"`moderation {dead[0]}` ended at once: its message is above")
             if time.monotonic() > deadline:
-                raise StartupError("the web server does not answer")
+                raise StartupError(failure)
+
+    def _web_answers(self) -> bool:
+        address = f"http://{self._settings.local_address}/health"
+        try:
+            with urllib.request.urlopen(address, timeout=1):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
 
     def _keep_running(self) -> None:
         if self._redis and not self._redis.is_running():
@@ -204,18 +208,22 @@ class Supervisor:
             self._lock.close()
 
 
-def end_with_supervisor() -> None:
-    """End this process when the supervisor that started it is gone, killed for example."""
-    parent = int(os.environ.get(_PARENT_VARIABLE, "0"))
-    if not parent:
-        return
+def leave_no_orphans() -> None:
+    """Have this process end when the supervisor that started it is gone, killed for example; and
+    each process that it forks from now on, when its own parent is."""
+    os.register_at_fork(after_in_child=lambda: _end_with(os.getppid()))
+    supervisor = int(os.environ.get(_PARENT_VARIABLE, "0"))
+    if supervisor:
+        _end_with(supervisor)
 
+
+def _end_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1.0)
+            time.sleep(_POLL)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, name="end-with-supervisor", daemon=True).start()
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
 def check_redis(url: str) -> None:
@@ -246,4 +254,4 @@ def _check_model(settings: Settings) -> None:
     try:
         load(settings.model)
     except ArtifactError as error:
-        raise StartupError(str(error)) from None
+        raise StartupError(f"MODERATION_MODEL cannot be used: {error}") from None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
@@ -92,8 +93,13 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings, database: Database, redis: Redis) -> Iterator[Flask]:
+def app(
+    settings: Settings, database: Database, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Flask]:
     """The web application with its first site and administrator."""
+    # The same function, at a price that a test can pay each time.
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr("moderation.accounts._hasher", cheap)
     bootstrap(database, settings)
     app = create_app(settings)
     app.testing = True

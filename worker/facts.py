@@ -1,31 +1,23 @@
 """What the rules want to know about pending comments, gathered for a whole batch. Free of RQ."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Integer,
-    ScalarSelect,
-    bindparam,
-    func,
-    select,
-)
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, bindparam, select
+from sqlalchemy.orm import aliased
 
 from moderation import similarity
-from moderation.clock import HOUR, SECOND, now_ms
+from moderation.clock import HOUR, SECOND
 from moderation.domain import Status
 from moderation.ids import floor_id
 from moderation.models import Comment, Site
 from moderation.policy import SiteSettings
-from moderation.rules import LONG_ENOUGH_TO_REPEAT, Facts
+from moderation.rules import LONG_ENOUGH_TO_REPEAT, Facts, Rules
 
-# Recent comments of a site that a new one is compared with.
+# Comments of a site, the latest before a new one, that it is compared with for repeats and floods.
 _COMPARED_WITH = 1000
 
 
@@ -41,35 +33,39 @@ class Pending:
 
 def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
     """Those of the comments that are pending, site by site, the oldest first."""
-    found = []
+    found: list[Pending] = []
     for site_id, settings in _settings(connection, comment_ids).items():
-        rows = _load(connection, comment_ids, site_id, settings)
-        prints = [similarity.fingerprint(row.text) for row in rows]
-        recent = _recent(connection, site_id, settings) if rows else []
-        agreements = _agreements(rows, prints, recent)
-        found += [
-            Pending(row.id, settings, _facts(row, agreement), fingerprint)
-            for row, fingerprint, agreement in zip(rows, prints, agreements, strict=True)
-        ]
+        values = {"ids": comment_ids, "site": site_id}
+        rows = connection.execute(_PENDING, values).all()
+        if rows:
+            found += _of_one_site(connection, site_id, settings, rows)
     return found
+
+
+def _of_one_site(
+    connection: Connection, site_id: int, settings: SiteSettings, rows: Sequence[Any]
+) -> Iterable[Pending]:
+    recent = _recent(connection, site_id, settings.rules, rows)
+    prints = [similarity.fingerprint(row.text) for row in rows]
+    crowd = _Crowd(recent, rows)
+    agreements = _agreements(rows, prints, recent, crowd)
+    window = settings.rules.flood_seconds * SECOND
+    for place, row in enumerate(rows):
+        facts = Facts(
+            text=row.text,
+            name=row.name,
+            website=row.website,
+            author_approved=row.author_approved,
+            earlier_from_sender=crowd.earlier_from_sender(place, window),
+            agreement=agreements[place],
+        )
+        yield Pending(row.id, settings, facts, prints[place])
 
 
 def _settings(connection: Connection, comment_ids: Sequence[str]) -> dict[int, SiteSettings]:
     sites = select(Comment.site_id).where(Comment.id.in_(comment_ids))
     rows = connection.execute(select(Site.id, Site.settings).where(Site.id.in_(sites)))
     return {row.id: SiteSettings.model_validate(row.settings) for row in rows}
-
-
-def _load(
-    connection: Connection, comment_ids: Sequence[str], site_id: int, settings: SiteSettings
-) -> Sequence[Any]:
-    values = {
-        "ids": comment_ids,
-        "site": site_id,
-        "window": settings.rules.flood_seconds * SECOND,
-        "at_most": settings.rules.flood_comments,
-    }
-    return connection.execute(_LOAD, values).all()
 
 
 def _author_approved() -> ColumnElement[bool]:
@@ -86,41 +82,17 @@ def _author_approved() -> ColumnElement[bool]:
     )
 
 
-def _earlier(
-    sender: Callable[[type[Comment]], InstrumentedAttribute[Any]],
-) -> ScalarSelect[int]:
-    """How many comments the same sender sent within the window before, counted to `at_most`.
-
-    One question for each kind of sender, because "this author or that address" would use no index.
-    """
-    other = aliased(Comment)
-    earlier = (
-        select(other.id)
-        .where(
-            other.site_id == Comment.site_id,
-            sender(other) == sender(Comment),
-            other.created_at > Comment.created_at - bindparam("window", type_=BigInteger),
-            other.created_at <= Comment.created_at,
-            other.id < Comment.id,
-        )
-        .limit(bindparam("at_most", type_=Integer))
-        .correlate(Comment)
-        .subquery()
-    )
-    return select(func.count()).select_from(earlier).scalar_subquery()
-
-
-# Made once: putting it together takes longer than a small batch's answer.
-_LOAD = (
+# Made once: putting a query together takes longer than a small batch's answer.
+_PENDING = (
     select(
         Comment.id,
         Comment.author_id,
+        Comment.ip,
+        Comment.created_at,
         Comment.name,
         Comment.website,
         Comment.text,
         _author_approved().label("author_approved"),
-        _earlier(lambda comment: comment.author_id).label("earlier_of_author"),
-        _earlier(lambda comment: comment.ip).label("earlier_of_address"),
     )
     .where(
         Comment.id.in_(bindparam("ids", expanding=True)),
@@ -130,39 +102,90 @@ _LOAD = (
     .order_by(Comment.id)
 )
 
-
-def _recent(connection: Connection, site_id: int, settings: SiteSettings) -> Sequence[Any]:
-    """Fingerprints of the site's latest decided comments, as far back as its rules look."""
-    since = floor_id(now_ms() - settings.rules.duplicate_hours * HOUR)
-    query = (
-        select(Comment.author_id, Comment.fingerprint)
-        .where(Comment.site_id == site_id, Comment.id >= since, Comment.fingerprint.is_not(None))
-        .order_by(Comment.id.desc())
-        .limit(_COMPARED_WITH)
+_RECENT = (
+    select(Comment.id, Comment.author_id, Comment.ip, Comment.created_at, Comment.fingerprint)
+    .where(
+        Comment.site_id == bindparam("site"),
+        Comment.id >= bindparam("since"),
+        Comment.id <= bindparam("until"),
     )
-    return connection.execute(query).all()
+    .order_by(Comment.id.desc())
+    .limit(bindparam("at_most"))
+)
 
 
-def _agreements(rows: Sequence[Any], prints: Sequence[bytes], recent: Sequence[Any]) -> list[int]:
-    """For each comment, how much the most similar one that came before it agrees with it."""
+def _recent(
+    connection: Connection, site_id: int, rules: Rules, rows: Sequence[Any]
+) -> Sequence[Any]:
+    """The site's latest comments up to the batch's last, as far back as the rules look, without the
+    batch itself."""
+    batch = {row.id for row in rows}
+    looks_back = max(rules.duplicate_hours * HOUR, rules.flood_seconds * SECOND)
+    values = {
+        "site": site_id,
+        "since": floor_id(rows[0].created_at - looks_back),
+        "until": rows[-1].id,
+        "at_most": _COMPARED_WITH + len(rows),
+    }
+    found = [row for row in connection.execute(_RECENT, values) if row.id not in batch]
+    return found[:_COMPARED_WITH]
+
+
+class _Crowd:
+    """Who sent the recent comments, and then those of the batch, and when; as arrays, because each
+    comment is compared with all of them."""
+
+    def __init__(self, recent: Sequence[Any], rows: Sequence[Any]) -> None:
+        everyone = [*recent, *rows]
+        self._before_batch = len(recent)
+        self._authors = _numbered([row.author_id for row in everyone])
+        self._addresses = _numbered([row.ip for row in everyone])
+        self._times = np.array([row.created_at for row in everyone], dtype=np.int64)
+
+    def before(self, place: int) -> slice:
+        """The recent comments, and those of the batch that came before its comment at `place`."""
+        return slice(0, self._before_batch + place)
+
+    def of_same_author(self, place: int) -> NDArray[np.bool_]:
+        """Which of the comments `before` are of the same author."""
+        same: NDArray[np.bool_] = (
+            self._authors[self.before(place)] == self._authors[self._before_batch + place]
+        )
+        return same
+
+    def earlier_from_sender(self, place: int, window: int) -> int:
+        """How many comments its author or its address sent in the `window` (in milliseconds)
+        before the batch's comment at `place`."""
+        own = self._before_batch + place
+        same = self.of_same_author(place)
+        if self._addresses[own] >= 0:
+            same = same | (self._addresses[:own] == self._addresses[own])
+        times = self._times[:own]
+        just_before = (times > self._times[own] - window) & (times <= self._times[own])
+        return int(np.count_nonzero(same & just_before))
+
+
+def _numbered(values: Sequence[str | None]) -> NDArray[np.int64]:
+    """A number for each value, the same for the same; -1 for None."""
+    numbers: dict[str | None, int] = {None: -1}
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
+
+
+def _agreements(
+    rows: Sequence[Any], prints: Sequence[bytes], recent: Sequence[Any], crowd: _Crowd
+) -> list[int]:
+    """For each comment, how much the most similar one that came before it agrees with it.
+
+    A recent comment that is not decided yet has no fingerprint, and agrees with none.
+    """
+    nothing = bytes(similarity.SIZE)
+    theirs = [row.fingerprint or nothing for row in recent]
+    table = similarity.agreement(prints, theirs + list(prints))
+    table[:, [place for place, row in enumerate(recent) if not row.fingerprint]] = 0
     best = []
-    authors = np.array([row.author_id for row in [*recent, *rows]])
-    table = similarity.agreement(prints, [row.fingerprint for row in recent] + list(prints))
     for place, row in enumerate(rows):
-        came_before = len(recent) + place
-        candidates = table[place, :came_before]
+        candidates = table[place, crowd.before(place)]
         if len(similarity.normalize(row.text)) < LONG_ENOUGH_TO_REPEAT:
-            candidates = candidates[authors[:came_before] == row.author_id]
+            candidates = candidates[crowd.of_same_author(place)]
         best.append(int(candidates.max(initial=0)))
     return best
-
-
-def _facts(row: Any, agreement: int) -> Facts:
-    return Facts(
-        text=row.text,
-        name=row.name,
-        website=row.website,
-        author_approved=row.author_approved,
-        earlier_from_sender=max(row.earlier_of_author, row.earlier_of_address),
-        agreement=agreement,
-    )

@@ -19,7 +19,10 @@ def decide(comment_ids: Sequence[str]) -> None:
 def sweep() -> None:
     """Enqueue again what was lost on its way to a decision."""
     redis = connect(_settings().redis)
-    for comment_ids in find_lost(_database(), oldest_waiting=oldest_waiting(redis)):
+    lost = find_lost(
+        _database(), grace=_settings().sweep_seconds, oldest_waiting=oldest_waiting(redis)
+    )
+    for comment_ids in lost:
         enqueue_decide(redis, comment_ids)
 
 

@@ -7,12 +7,14 @@ from redis import Redis
 from rq import SimpleWorker
 from rq.worker_pool import WorkerPool
 
+from moderation.config import Settings
 from moderation.queues import SERIALIZER, QueueName, ensure_sweep_is_scheduled
 
-# Seconds. RQ waits for a job for WORKER_TTL - 15 at a time and looks after its registries between
-# two waits, so this bounds how late a sweep is scheduled and a dead worker's job is noticed.
-WORKER_TTL = 25
+# Seconds between two maintenance passes, in which a dead worker's job is noticed, at most.
 MAINTENANCE_INTERVAL = 10
+
+# RQ waits for a job for so many seconds less than a worker's time to live.
+_TTL_MARGIN = 15
 
 
 class ModerationWorker(SimpleWorker):
@@ -23,22 +25,21 @@ class ModerationWorker(SimpleWorker):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.sweep_seconds = Settings.from_environment().sweep_seconds
+        interval = min(MAINTENANCE_INTERVAL, self.sweep_seconds)
         super().__init__(  # type: ignore[misc]  # the pool passes on what RQ's own worker takes
-            *args, worker_ttl=WORKER_TTL, maintenance_interval=MAINTENANCE_INTERVAL, **kwargs
+            *args, worker_ttl=_TTL_MARGIN + interval, maintenance_interval=interval, **kwargs
         )
         self.log_job_description = False
 
     def run_maintenance_tasks(self) -> None:
         """RQ's own maintenance, and the next sweep."""
         super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
-        ensure_sweep_is_scheduled(self.connection)
+        ensure_sweep_is_scheduled(self.connection, interval=self.sweep_seconds)
 
 
-def run_pool(connection: Redis, *, workers: int, log_level: str) -> None:
+def run_pool(connection: Redis, *, workers: int) -> None:
     """Run so many worker processes until SIGINT or SIGTERM; each finishes its job first."""
-    # RQ reports each job twice at INFO: too much where a job is one comment.
-    rq_level = log_level if log_level == "DEBUG" else "WARNING"
-    logging.getLogger("rq.worker").setLevel(rq_level)
     pool = WorkerPool(
         [str(name) for name in QueueName],
         connection=connection,
@@ -46,4 +47,5 @@ def run_pool(connection: Redis, *, workers: int, log_level: str) -> None:
         worker_class=ModerationWorker,
         serializer=SERIALIZER,
     )
-    pool.start(logging_level=rq_level)
+    # Without a level of its own RQ would talk of each job.
+    pool.start(logging_level=logging.getLevelName(logging.getLogger("rq").getEffectiveLevel()))

@@ -21,9 +21,6 @@ from worker.deciding import WORKER
 
 log = logging.getLogger(__name__)
 
-# A decision takes well under a second once its job is taken from the queue.
-GRACE = 20 * SECOND
-
 # A comment that is found this often gets a job of its own, in case it brings its batch down.
 ALONE_AFTER = 2
 
@@ -34,14 +31,15 @@ _PAGE = 1000
 _BATCH = 200
 
 
-def sweep(database: Database, *, oldest_waiting: int | None) -> Iterator[list[str]]:
+def sweep(database: Database, *, grace: int, oldest_waiting: int | None) -> Iterator[list[str]]:
     """Find lost comments, count that they were found, and yield batches of ids to enqueue again.
 
     Args:
+        grace: seconds from a comment's job to its decision; it takes well under one.
         oldest_waiting: when the job that has waited longest was enqueued, in milliseconds since
             1970; None if the queue is empty.
     """
-    before = floor_id((now_ms() if oldest_waiting is None else oldest_waiting) - GRACE)
+    before = floor_id((now_ms() if oldest_waiting is None else oldest_waiting) - grace * SECOND)
     after = ""
     while page := _take_page(database, after, before):
         after = page[-1].id

@@ -2,6 +2,7 @@
 
 from flask import Flask, Response, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from moderation import accounts
@@ -22,11 +23,10 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 
-_HEADERS = {
+_PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
 }
 
@@ -36,8 +36,15 @@ def register(app: Flask) -> None:
     csrf = CSRFProtect(app)
     # Readers post without a session, so there is nothing for a forged request to borrow.
     csrf.exempt(comments.blueprint)
+    app.before_request(_refuse_nul)
     app.before_request(_require_account)
     app.after_request(_add_headers)
+
+
+def _refuse_nul() -> None:
+    """Nothing is called by a name with a NUL, and PostgreSQL does not even take the question."""
+    if "\0" in request.path or any("\0" in value for value in request.args.values()):
+        raise NotFound
 
 
 def _require_account() -> BaseResponse | None:
@@ -53,8 +60,9 @@ def _require_account() -> BaseResponse | None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.mimetype == "text/html":
+        response.headers.update(_PAGE_HEADERS)
     if request.endpoint not in PUBLIC_ENDPOINTS:
         response.headers["Cache-Control"] = "no-store"
     return response

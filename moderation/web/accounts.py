@@ -1,5 +1,6 @@
 """Signing in and out."""
 
+import re
 from http import HTTPStatus
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
@@ -10,13 +11,17 @@ from moderation.web.context import services
 
 blueprint = Blueprint("accounts", __name__)
 
+# Not "//host" or "/\\host", which are other sites; nor white space, which browsers leave out of an
+# address before they look at it.
+_OUR_PATH = re.compile(r"/(?![/\\])[!-~]*")
+
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
     """The form, and what becomes of it."""
     if request.method == "GET":
         return render_template("desk/sign_in.html", name="", failed=False)
-    name = request.form.get("name", "").strip()
+    name = request.form.get("name", "").replace("\0", "").strip()
     with services().database.read() as connection:
         account = accounts.sign_in(connection, name=name, password=request.form.get("password", ""))
     if account is None:
@@ -37,5 +42,4 @@ def sign_out() -> ResponseReturnValue:
 def _next_page() -> str:
     """The page that asked for the sign-in, if it is one of ours."""
     wanted = request.args.get("next", "")
-    ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    return wanted if ours else url_for("review.held")
+    return wanted if _OUR_PATH.fullmatch(wanted) else url_for("review.held")

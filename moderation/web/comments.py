@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urldefrag, urlencode, urlsplit
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -144,15 +144,21 @@ def _way_back(page: str, site: SiteRef, comment_id: str) -> str | None:
     """The address to send a browser back to: the page it posted from, never any page at all."""
     if page == demo.PAGE:
         address = url_for("demo.article")
+    elif _origin(page) in {*site.settings.origins, request.headers.get("Origin", "")}:
+        address = urldefrag(page).url
     else:
-        parts = urlsplit(page)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        trusted = (*site.settings.origins, request.headers.get("Origin", ""))
-        if parts.scheme not in ("http", "https") or origin not in trusted:
-            return None
-        address = parts._replace(fragment="").geturl()
+        return None
     separator = "&" if "?" in address else "?"
     return f"{address}{separator}{urlencode({'comment': comment_id})}#comment-{comment_id}"
+
+
+def _origin(address: str) -> str | None:
+    """Scheme, host and port of a web address; None for anything else."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else None
 
 
 def _form_again(fields: dict[str, Any], error: InvalidInput) -> Response:

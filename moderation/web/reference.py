@@ -43,6 +43,7 @@ def openapi() -> dict[str, Any]:
     """The OpenAPI 3.1 document of the public interface."""
     skeleton = OpenAPI.model_validate(
         {
+            "openapi": "3.1.1",
             "info": {
                 "title": "Moderation",
                 "version": "1",
@@ -64,7 +65,8 @@ def openapi() -> dict[str, Any]:
         }
     )
     complete = construct_open_api_with_schema_class(skeleton, by_alias=False)
-    return complete.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # The library's defaults for one kind of parameter are not allowed for another.
+    return complete.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
 
 
 def _submit() -> dict[str, Any]:

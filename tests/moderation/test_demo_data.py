@@ -223,7 +223,7 @@ def test_what_keeps_it_from_posting_is_one_line(
 @contextmanager
 def stopped_worker(service: Service) -> Iterator[None]:
     """The service, its workers frozen meanwhile."""
-    pids = service.children("moderation worker")
+    pids = service.processes("moderation worker")
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:

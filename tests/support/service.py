@@ -2,24 +2,40 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+
+from redis import Redis
+from sqlalchemy import select, update
 
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.models import Site
+from moderation.policy import SiteSettings
+from moderation.queues import connect
+from moderation.redis_server import RedisServer
 from tests.support.ports import free_port
 
 SITE_KEY = "test-site-key-0123456789"
 ADMIN_PASSWORD = "test-admin-password"
+
+# What any classifier worth its name approves, and what it holds.
+FRIENDLY = "I would like to see the source of that number, because the report says something else."
+UNFRIENDLY = "You are an idiot and everybody knows it."
+
+PAGE = "https://news.example/bridge"
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +53,74 @@ class Answer:
         return json.loads(self.text)
 
 
+class Client:
+    """Talks HTTP to the service and keeps cookies, as a browser does; follows no redirect."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._opener = urllib.request.build_opener(
+            _NoRedirects, urllib.request.HTTPCookieProcessor()
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request; its answer, whatever the status."""
+        request = urllib.request.Request(
+            self.url + path, data=body, method=method, headers=dict(headers or {})
+        )
+        try:
+            with self._opener.open(request, timeout=60) as response:
+                return Answer(response.status, response.headers, response.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read().decode())
+
+    def page(self, path: str) -> Answer:
+        """A page, as a browser asks for it."""
+        return self.request("GET", path, headers={"Accept": "text/html"})
+
+    def submit(self, path: str, fields: Mapping[str, str], **headers: str) -> Answer:
+        """An HTML form, as a browser sends it."""
+        return self.request(
+            "POST",
+            path,
+            body=urlencode(fields).encode(),
+            headers={
+                "Accept": "text/html",
+                "Content-Type": "application/x-www-form-urlencoded",
+                **headers,
+            },
+        )
+
+    def sign_in(self, password: str = ADMIN_PASSWORD) -> Answer:
+        """Sign in as the administrator."""
+        fields = {"name": "admin", "password": password, "csrf_token": self._token("/sign-in")}
+        return self.submit("/sign-in", fields)
+
+    def decide(self, comment_id: str, to: str) -> Answer:
+        """Press a button of a held comment on the desk."""
+        form = re.search(
+            rf'action="(/desk/comments/{comment_id}/decision[^"]*)".*?name="version" value="(\d+)"',
+            self.page("/desk/").text,
+            re.DOTALL,
+        )
+        assert form, "the comment is not on the desk"
+        return self.submit(
+            form[1], {"to": to, "version": form[2], "csrf_token": self._token("/desk/")}
+        )
+
+    def _token(self, path: str) -> str:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page(path).text)
+        assert found, f"{path} has no form"
+        return found[1]
+
+
 @dataclass
 class Service:
     """A `moderation up` in its own data folder."""
@@ -44,11 +128,15 @@ class Service:
     home: Path
     environment: dict[str, str]
     port: int
+    command: Sequence[str | Path] = (sys.executable, "-m", "moderation", "up")
+    folder: Path = ROOT
     process: "subprocess.Popen[bytes] | None" = None
     log: Path = field(init=False)
+    client: Client = field(init=False)
 
     def __post_init__(self) -> None:
         self.log = self.home / "up.log"
+        self.client = Client(self.url)
 
     @property
     def url(self) -> str:
@@ -59,15 +147,15 @@ class Service:
         with self.log.open("ab") as log:
             seen = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "moderation", "up"],
-                cwd=ROOT,
+                self.command,
+                cwd=self.folder,
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         self.wait_for(lambda: b"The service runs" in self.log.read_bytes()[seen:], 90)
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         """Wait until `condition` holds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -92,43 +180,77 @@ class Service:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One HTTP request; redirects are not followed."""
-        request = urllib.request.Request(
-            self.url + path, data=body, method=method, headers=dict(headers or {})
-        )
-        try:
-            with _opener.open(request, timeout=60) as response:
-                return Answer(response.status, response.headers, response.read().decode())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read().decode())
+        """One HTTP request."""
+        return self.client.request(method, path, body=body, headers=headers)
 
-    def post_comment(self, **fields: str) -> Answer:
+    def post_comment(self, *, key: str = SITE_KEY, **fields: str) -> Answer:
         """Post a comment as the site's server does."""
-        comment = {
-            "page": "https://news.example/bridge",
-            "name": "Zoë",
-            "email": "zoe@example.org",
-            "text": "The old bridge had a tram line, which nobody mentions.",
-        } | fields
+        comment = {"page": PAGE, "name": "Zoë", "email": "zoe@example.org", "text": FRIENDLY}
         return self.request(
             "POST",
             "/v1/comments",
-            body=json.dumps(comment).encode(),
-            headers={"Content-Type": "application/json", "Authorization": f"Bearer {SITE_KEY}"},
+            body=json.dumps(comment | fields).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
         )
+
+    def post_many(self, count: int) -> list[str]:
+        """Post comments of different readers at the same time; the ids of those answered 202."""
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(self._post_as, range(count)))
+        return [answer.json["id"] for answer in answers if answer and answer.status == 202]
+
+    def _post_as(self, reader: int) -> Answer | None:
+        try:
+            return self.post_comment(
+                email=f"reader{reader}@example.org",
+                ip=f"2001:db8::{reader:x}",
+                text=f"Reader {reader} would like to know what became of boat {reader * 7919}.",
+            )
+        except OSError:
+            return None  # no answer, no promise
 
     def status_of(self, comment_id: str) -> str:
         """Where a comment stands, over HTTP."""
         return str(self.request("GET", f"/v1/comments/{comment_id}").json["status"])
+
+    def decision_on(self, comment_id: str) -> str:
+        """Where a comment stands when it has been decided."""
+        self.wait_for(lambda: self.status_of(comment_id) != "pending")
+        return self.status_of(comment_id)
+
+    def published(self, page: str = PAGE, *, key: str = SITE_KEY) -> list[str]:
+        """Ids of the page's published conversations."""
+        answer = self.request(
+            "GET",
+            f"/v1/comments?{urlencode({'page': page})}",
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        return [comment["id"] for comment in answer.json["comments"]]
 
     def database(self) -> Database:
         """A connection of the test's own to the service's database."""
         url = self.environment.get("MODERATION_DATABASE_URL", "")
         return Database(Settings(home=self.home, database_url=url).database, pool_size=2)
 
-    def children(self, command: str) -> list[int]:
-        """Ids of the processes below the service whose command line has `command` in it."""
+    def redis(self) -> Redis:
+        """A client of the service's own Redis."""
+        return connect(RedisServer(self.home / "redis").url, timeout=10)
+
+    def set_site(self, settings: SiteSettings) -> None:
+        """Give the first site these settings; the workers know them at once."""
+        database = self.database()
+        with database.write() as connection:
+            first = connection.execute(select(Site.id).order_by(Site.id).limit(1)).scalar_one()
+            connection.execute(
+                update(Site)
+                .where(Site.id == first)
+                .values(settings=settings.model_dump(mode="json"))
+            )
+        database.close()
+
+    def processes(self, command: str = "") -> list[int]:
+        """Ids of the processes below the service that have `command` in their command line,
+        parents before their children."""
         assert self.process is not None
         return [pid for pid in _descendants(self.process.pid) if command in _command_line(pid)]
 
@@ -136,6 +258,17 @@ class Service:
 @contextmanager
 def running_service(home: Path, **settings: str) -> Iterator[Service]:
     """A running service; further settings by name, without the prefix."""
+    service = prepared_service(home, **settings)
+    try:
+        service.start()
+        yield service
+    finally:
+        if service.process is not None and service.process.poll() is None:
+            service.stop()
+
+
+def prepared_service(home: Path, **settings: str) -> Service:
+    """A service that has not been started."""
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MODERATION_")}
@@ -147,21 +280,12 @@ def running_service(home: Path, **settings: str) -> Iterator[Service]:
         "MODERATION_WEB_THREADS": "16",
     }
     environment |= {f"MODERATION_{name.upper()}": value for name, value in settings.items()}
-    service = Service(home, environment, port)
-    try:
-        service.start()
-        yield service
-    finally:
-        if service.process is not None and service.process.poll() is None:
-            service.stop()
+    return Service(home, environment, port)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
         return None
-
-
-_opener = urllib.request.build_opener(_NoRedirects)
 
 
 def _descendants(pid: int) -> list[int]:

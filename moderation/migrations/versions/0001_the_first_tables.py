@@ -84,11 +84,10 @@ def upgrade() -> None:
             "site_id", "idempotency_key", name=op.f("uq_comment_site_id_idempotency_key")
         ),
     )
-    op.create_index("ix_comment_author", "comment", ["site_id", "author_id", "created_at"])
+    op.create_index("ix_comment_author", "comment", ["site_id", "author_id", "status"])
     op.create_index("ix_comment_listing", "comment", ["thread_id", "status", "root_id", "id"])
     op.create_index("ix_comment_queue", "comment", ["status", "id"])
     op.create_index("ix_comment_recent", "comment", ["site_id", "id"])
-    op.create_index("ix_comment_sender", "comment", ["site_id", "ip", "created_at"])
 
     op.create_table(
         "event",
@@ -112,7 +111,6 @@ def downgrade() -> None:
     op.drop_index("ix_event_comment_id", table_name="event")
 
     op.drop_table("event")
-    op.drop_index("ix_comment_sender", table_name="comment")
     op.drop_index("ix_comment_recent", table_name="comment")
     op.drop_index("ix_comment_queue", table_name="comment")
     op.drop_index("ix_comment_listing", table_name="comment")

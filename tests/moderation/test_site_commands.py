@@ -1,0 +1,98 @@
+"""`moderation site …` on a real database."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from moderation.cli import cli
+from moderation.db import Database
+from moderation.policy import SiteSettings
+from moderation.sites import SiteDirectory
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    url = f"sqlite:///{tmp_path / 'sites.sqlite3'}"
+    monkeypatch.setenv("MODERATION_DATABASE_URL", url)
+    database = Database(url)
+    database.migrate()
+    return database
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["site", *words])
+
+
+def test_an_added_site_is_listed_and_its_key_works(database: Database) -> None:
+    key = run("add", "courier").output.strip()
+
+    assert run("list").output == "courier\n"
+    site = SiteDirectory(database).by_key(key)
+    assert site is not None
+    assert site.name == "courier"
+
+
+def test_a_name_is_given_once(database: Database) -> None:
+    run("add", "courier")
+
+    again = run("add", "courier")
+
+    assert again.exit_code == 1
+    assert "there is a site courier already" in again.output
+
+
+def test_a_further_key_works_beside_the_first(database: Database) -> None:
+    keys = [run("add", "courier").output.strip(), run("key", "courier").output.strip()]
+
+    assert len(set(keys)) == 2
+    assert all(SiteDirectory(database).by_key(key) for key in keys)
+
+
+def test_changed_settings_are_stored_and_the_others_stay(database: Database) -> None:
+    run("add", "courier")
+    run("settings", "courier", "rules.max_links=1", 'rules.banned_words=["casino*"]')
+
+    shown = json.loads(run("settings", "courier", "thresholds.insult=0.5").output)
+
+    site = SiteDirectory(database).by_name("courier")
+    assert site is not None
+    assert SiteSettings.model_validate(shown) == site.settings
+    assert site.settings.rules.max_links == 1
+    assert site.settings.rules.banned_words == ("casino*",)
+    assert site.settings.thresholds == {"insult": 0.5}
+    assert site.settings.rules.flood_comments == SiteSettings().rules.flood_comments
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("rules.nope=1", "rules.nope"),
+        ("rules.max_links=-1", "rules.max_links"),
+        ("thresholds.rudeness=0.5", "has to be one of reject, toxic"),
+        ("thresholds.insult=1.5", "thresholds.insult"),
+        ("rules.max_links", "has to have the form KEY=VALUE"),
+        ("rules.banned_words=casino", "the value of rules.banned_words is no JSON"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_nothing_changes(
+    database: Database, change: str, complaint: str
+) -> None:
+    run("add", "courier")
+
+    result = run("settings", "courier", change)
+
+    assert result.exit_code == 1
+    assert complaint in result.output
+    site = SiteDirectory(database).by_name("courier")
+    assert site is not None
+    assert site.settings == SiteSettings()
+
+
+@pytest.mark.parametrize("command", ["key", "settings"])
+def test_a_site_that_does_not_exist_is_named(database: Database, command: str) -> None:
+    result = run(command, "gazette")
+
+    assert result.exit_code == 1
+    assert "there is no site gazette" in result.output

@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from moderation.web.reference import openapi
+from tests.support.web import FIELDS, FORM, KEY
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    """Path, method and operation of everything that is documented."""
+    return [
+        (path, method, operation)
+        for path, methods in openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_the_document_is_valid_openapi(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").get_json()
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_every_public_path_of_the_interface_is_documented(client: FlaskClient) -> None:
+    routes = {
+        (rule.rule.replace("<comment_id>", "{id}"), method.lower())
+        for rule in client.application.url_map.iter_rules()
+        if rule.rule.startswith("/v1/")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert {(path, method) for path, method, _ in operations()} == routes
+
+
+def test_every_documented_path_answers_as_documented(client: FlaskClient) -> None:
+    posted = client.post("/v1/comments", json=FIELDS, headers=KEY)
+    answers = {
+        "submitComment": posted,
+        "listComments": client.get("/v1/comments?page=/bridge&site=demo"),
+        "getComment": client.get(posted.headers["Location"]),
+    }
+    assert {operation["operationId"] for _, _, operation in operations()} == answers.keys()
+    for _, _, operation in operations():
+        answer = answers[operation["operationId"]]
+        documented = operation["responses"][str(answer.status_code)]["content"]
+        schema = schema_of(documented["application/json"]["schema"])
+        assert answer.get_json().keys() == schema["properties"].keys()
+
+
+def test_every_kind_of_body_that_is_documented_is_taken(client: FlaskClient) -> None:
+    for content_type in openapi()["paths"]["/v1/comments"]["post"]["requestBody"]["content"]:
+        body = {"json": FORM} if content_type == "application/json" else {"data": FORM}
+        response = client.post("/v1/comments", content_type=content_type, **body)
+        assert response.status_code == 202
+
+
+def test_a_problem_looks_as_documented(client: FlaskClient) -> None:
+    answer = client.get("/v1/comments/none")
+    documented = openapi()["paths"]["/v1/comments/{id}"]["get"]["responses"]["404"]["content"]
+    assert answer.content_type in documented
+    schema = schema_of(documented[answer.content_type]["schema"])
+    assert answer.get_json().keys() == schema["properties"].keys()
+
+
+def test_what_has_to_be_sent_is_what_the_document_requires(client: FlaskClient) -> None:
+    required = openapi()["components"]["schemas"]["CommentSubmission"]["required"]
+    answer = client.post("/v1/comments", json={}, headers=KEY)
+    assert [error["field"] for error in answer.get_json()["errors"]] == required
+
+
+def test_every_field_and_parameter_is_described(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").get_json()
+    silent = [
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, shape in schema.get("properties", {}).items()
+        if not shape.get("description")
+    ]
+    silent += [
+        f"{operation['operationId']}.{parameter['name']}"
+        for _, _, operation in operations()
+        for parameter in operation.get("parameters", [])
+        if not parameter.get("description")
+    ]
+    assert silent == []
+
+
+def test_the_page_shows_every_operation_and_field(client: FlaskClient) -> None:
+    response = client.get("/docs")
+    assert response.mimetype == "text/html"
+    for path, method, operation in operations():
+        assert f"<code>{method.upper()} {path}</code> {operation['summary']}" in response.text
+    for name, schema in openapi()["components"]["schemas"].items():
+        for field in schema.get("properties", {}):
+            assert f"<code>{field}</code>" in response.text, f"{name}.{field}"
+
+
+def schema_of(schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = openapi()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
