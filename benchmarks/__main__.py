@@ -51,11 +51,11 @@ console = Console(stderr=True, highlight=False)
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=6.0, show_default=True, help="Length of a round.")
+@click.option("--seconds", default=6, type=click.IntRange(1), show_default=True, help="Of a round.")
 @click.option("--processes", default=_default("web_processes"), show_default=True)
 @click.option("--threads", default=_default("web_threads"), show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Where to write the report.")
-def main(rounds: int, seconds: float, processes: int, threads: int, output: Path | None) -> None:
+def main(rounds: int, seconds: int, processes: int, threads: int, output: Path | None) -> None:
     """Measure, and print a report in Markdown."""
     try:
         report = _measure(Size(processes, threads), rounds=rounds, seconds=seconds)

@@ -32,9 +32,10 @@ class RedisServer:
     """One Redis process with its data in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        # Redis goes to its folder first, and looks for relative paths there.
+        self._folder = folder.absolute()
         self._process: subprocess.Popen[bytes] | None = None
-        self.socket = _socket_path(folder)
+        self.socket = _socket_path(self._folder)
         self.url = f"unix://{self.socket}"
 
     def start(self) -> None:
@@ -131,7 +132,7 @@ def _binary() -> Path:
 
 
 def _socket_path(folder: Path) -> Path:
-    near = folder.absolute() / "redis.sock"
+    near = folder / "redis.sock"
     if len(os.fsencode(near)) <= _LONGEST_SOCKET_PATH:
         return near
     name = hashlib.sha256(os.fsencode(near)).hexdigest()[:16]

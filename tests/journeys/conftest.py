@@ -1,12 +1,39 @@
-"""The service that most journeys share."""
+"""The service that most journeys share, and what becomes of those in a browser without one."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from moderation.policy import SiteSettings
 from moderation.rules import Rules
+from tests.support.browser import chromium
 from tests.support.service import Service, running_service
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the journeys in a browser out where there is none; in CI that is an error."""
+    in_browser = [item for item in items if item.path.name == "test_browser.py"]
+    if not in_browser or chromium():
+        return
+    if os.environ.get("CI"):
+        raise pytest.UsageError("the journeys in a browser need Debian's package `chromium`")
+    items[:] = [item for item in items if item not in in_browser]
+    config.hook.pytest_deselected(items=in_browser)
+    config.stash[_LEFT_OUT] = len(in_browser)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was left out."""
+    if left_out := config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f"{left_out} journeys in a browser did not run: there is no `chromium` on the PATH."
+        )
+
+
+_LEFT_OUT = pytest.StashKey[int]()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,109 @@
+"""Takes the pictures in `docs/images`; needs Chromium: `python -m docs.take_screenshots`.
+
+Starts the service in a folder of its own and posts invented comments.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.support.browser import running_browser
+from tests.support.service import ADMIN_PASSWORD, Client, Service, running_service
+
+IMAGES = Path(__file__).parent / "images"
+
+WIDE = {"viewport": {"width": 1100, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 1.5}
+DARK = {"color_scheme": "dark"}
+
+READERS = [
+    (
+        "Ines",
+        "I would like to see the source of that number, and of the report.",
+        0,
+    ),
+    ("Jörg", "The report is on the council’s page, under “Harbour and bridges”.", 1),
+    ("Amina", "The bees would be happy there, I think.", 0),
+    ("Wim de Boer", "I agree with the mayor about the café, but four minutes is optimistic.", 0),
+]
+HELD = [
+    ("Ted", "You are an idiot and everybody knows it. Keep your stupid boat."),
+    ("Best offers", "https://a.example https://b.example https://c.example Look what I found!"),
+    ("Anna", "Nobody asked the ferryman, of course, and the council could not care less."),
+]
+
+
+def main() -> None:
+    """Post, then take every picture."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, running_service(Path(folder) / "home") as service:
+        _post_all(service)
+        with running_browser() as browser:
+            with browser.window(service.url, **WIDE) as window:
+                _demo(window.page, "demo.png")
+                window.page.goto("/docs")
+                _save(window.page, "api.png", whole=False)
+                _desk(window.page, "desk.png")
+            with browser.window(service.url, **PHONE | DARK) as window:
+                _demo_with_held(window.page, "demo-phone.png")
+                _desk(window.page, "desk-phone.png")
+
+
+def _post_all(service: Service) -> None:
+    moderator = Client(service.url)
+    moderator.sign_in()
+    first = None
+    for number, (name, text, answers) in enumerate(READERS):
+        parent = {"parent": first} if answers and first else {}
+        first = _post(service, number, name=name, text=text, **parent)
+        if service.decision_on(first) == "held":
+            moderator.decide(first, "approved")
+    for number, (name, text) in enumerate(HELD, start=len(READERS)):
+        service.decision_on(_post(service, number, name=name, text=text))
+
+
+def _post(service: Service, number: int, **fields: str) -> str:
+    site: Mapping[str, str] = {
+        "page": "/demo",
+        "page_title": "The last ferry across the Ems",
+        "email": f"reader{number}@example.org",
+        "ip": f"192.0.2.{number}",
+    }
+    comment_id: str = service.post_comment(**site, **fields).json["id"]
+    return comment_id
+
+
+def _demo(page: Page, name: str) -> None:
+    page.goto("/demo")
+    page.locator("#text").fill("My grandmother took this ferry to school every day.")
+    page.locator("#name").fill("Zoë")
+    page.locator("#email").focus()
+    _save(page, name)
+
+
+def _demo_with_held(page: Page, name: str) -> None:
+    page.goto("/demo")
+    for field, value in (("text", HELD[0][1]), ("name", "Ted"), ("email", "ted@example.org")):
+        page.locator(f"#{field}").fill(value)
+    page.get_by_role("button", name="Post Comment").click()
+    page.get_by_text("awaiting moderation").wait_for()
+    _save(page, name, whole=False)
+
+
+def _desk(page: Page, name: str) -> None:
+    page.goto("/desk/")
+    page.locator("#name").fill("admin")
+    page.locator("#password").fill(ADMIN_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("summary").first.click()
+    _save(page, name, whole=False)
+
+
+def _save(page: Page, name: str, *, whole: bool = True) -> None:
+    page.screenshot(path=IMAGES / name, full_page=whole)
+
+
+if __name__ == "__main__":
+    main()

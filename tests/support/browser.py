@@ -1,0 +1,100 @@
+"""Debian's Chromium, driven by Playwright, watched for all that a page must not do."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+_AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+
+
+def chromium() -> str | None:
+    """The browser's program, if it is on this machine."""
+    return shutil.which("chromium")
+
+
+@contextmanager
+def running_browser() -> Iterator["Browser"]:
+    """A browser with a new, empty profile."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield Browser(browser)
+        browser.close()
+
+
+class Browser:
+    """Opens windows that nobody has used before."""
+
+    def __init__(self, browser: Any) -> None:
+        self._browser = browser
+
+    @contextmanager
+    def window(self, url: str, **options: Any) -> Iterator["Window"]:
+        """A window without cookies, on the service at `url`; further options are Playwright's.
+
+        When it closes, its pages have complained of nothing and asked no other host.
+        """
+        context = self._browser.new_context(base_url=url, **options)
+        context.set_default_timeout(20_000)
+        window = Window(context, url)
+        yield window
+        context.close()
+        assert window.complaints == []
+        assert window.strange_requests == []
+
+
+class Window:
+    """One page, and what it did that it should not."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.complaints: list[str] = []
+        self.strange_requests: list[str] = []
+        self._url = url
+        self.page: Page = context.new_page()
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.on("request", self._on_request)
+
+    def accessibility_findings(self) -> list[str]:
+        """All that axe-core finds on the page as it is."""
+        self.page.evaluate(_AXE.read_text())
+        found = self.page.evaluate("axe.run().then(result => result.violations)")
+        return [
+            f"{rule['id']}: {json.dumps([node['html'] for node in rule['nodes']])}"
+            for rule in found
+        ]
+
+    def scrolls_sideways(self) -> bool:
+        """Whether the page is wider than the window."""
+        return bool(
+            self.page.evaluate(
+                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            )
+        )
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        # The browser itself notes a page that comes with an error's status.
+        about_the_page = message.location.get("url") == self.page.url
+        if message.type in ("error", "warning") and not (
+            about_the_page and message.text.startswith("Failed to load resource")
+        ):
+            self.complaints.append(message.text)
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith((self._url + "/", "data:")):
+            self.strange_requests.append(request.url)
