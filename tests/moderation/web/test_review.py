@@ -77,10 +77,12 @@ class TestDesk:
         hold(database, first_site(moderator), text="You old bridge, with a tram line.")
         text = html.unescape(moderator.get("/desk/").text)
         # What decided comes first, the others by their probability.
-        assert (
-            "an insult: 0.90, threshold 0.50; toxic: 0.80, threshold 0.50; "
-            "like what moderators reject: 0.70, threshold 0.50." in text
-        )
+        (reasons,) = re.findall(r'<div class="why">(.+?)</div>', text, re.DOTALL)
+        assert re.findall(r"<li>(.+)</li>", reasons) == [
+            "an insult: 0.90, threshold 0.50",
+            "toxic: 0.80, threshold 0.50",
+            "like what moderators reject: 0.70, threshold 0.50",
+        ]
         assert '<mark title="speaks against it: +1.50">old</mark>' in text
         assert '<mark class="for" title="speaks for it: -0.50">bridge</mark>' in text
         assert "Model model-1" in text
