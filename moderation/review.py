@@ -103,6 +103,8 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _allowed(change: Change, row: Any, actor: Actor) -> bool:
+    if change.to is Status.PENDING:
+        return False
     if actor.kind is ActorKind.WORKER:
         return bool(row.status == Status.PENDING)
     return change.seen_version is None or bool(row.version == change.seen_version)

@@ -34,7 +34,8 @@ _JOINERS = "\u200c\u200d"
 _BLANK = frozenset({"Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"})
 # Letters and symbols by their category, and blank all the same: Hangul fillers, Braille's blank.
 _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
-_WEBSITE_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+# What stands before the port, as in "example.org:8080", is no scheme.
+_WEBSITE_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*:(?!\d)", re.IGNORECASE)
 
 
 # Control characters, surrogates, and what has no width: a text must not look like another one.

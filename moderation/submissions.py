@@ -225,14 +225,19 @@ class _Waiting:
 
     def receipt(self) -> Receipt:
         if not self._settled.acquire(timeout=PATIENCE):
-            raise Overloaded("the database did not answer in time")
+            raise Overloaded(
+                "the database did not answer in time; the comment may be stored all the same, "
+                "so send it again with the same Idempotency-Key"
+            )
         match self._outcome:
             case _Stored(comment_id):
                 return Receipt(comment_id, Status.PENDING)
             case Receipt() as earlier:
                 return earlier
             case SQLAlchemyError() as error:
-                raise Overloaded("the database did not take the comment") from error
+                raise Overloaded(
+                    "the database did not take the comment; nothing was stored, try again"
+                ) from error
             case error:
                 raise error
 

@@ -1,5 +1,7 @@
 """Who may come in: everything is closed to those who did not sign in, unless listed here."""
 
+from http import HTTPStatus
+
 from flask import Flask, Response, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import NotFound
@@ -55,7 +57,9 @@ def _require_account() -> BaseResponse | None:
         with services().database.read() as connection:
             g.account = accounts.by_id(connection, session["account"])
     if g.account is None:
-        return redirect(url_for("accounts.sign_in", next=request.path))
+        # After the sign-in a page can be shown again; what a form wanted to do cannot be done.
+        back = request.path if request.method == "GET" else None
+        return redirect(url_for("accounts.sign_in", next=back), HTTPStatus.SEE_OTHER)
     return None
 
 

@@ -12,21 +12,35 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from moderation import threads
 from moderation.clock import to_datetime
 from moderation.domain import Status
-from moderation.errors import FieldError, InvalidInput, NotFound, Unauthorized
+from moderation.errors import (
+    Conflict,
+    FieldError,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    Unauthorized,
+)
 from moderation.models import Comment
 from moderation.schemas import (
     CommentReceipt,
     CommentState,
     CommentSubmission,
     PublishedQuery,
+    SenderIn,
     parse,
 )
 from moderation.sites import SiteRef
 from moderation.submissions import NewComment
-from moderation.web import demo, problems
+from moderation.web import demo
 from moderation.web.context import services, wants_html
 
 blueprint = Blueprint("comments", __name__, url_prefix="/v1/comments")
+
+_STATUS_OF = {
+    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Conflict: HTTPStatus.CONFLICT,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+}
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -40,8 +54,10 @@ def submit() -> ResponseReturnValue:
         submission = parse(CommentSubmission, fields)
         site = _site(submission.site)
         receipt = services().submissions.submit(_new_comment(submission, site))
-    except InvalidInput as error:
-        return _form_again(fields, error) if from_browser else problems.invalid_input(error)
+    except (InvalidInput, Conflict, Overloaded) as error:
+        if from_browser:
+            return _form_again(fields, error)
+        raise
     location = url_for(".state", comment_id=receipt.id)
     if from_browser:
         return redirect(
@@ -115,7 +131,7 @@ def _new_comment(submission: CommentSubmission, site: SiteRef) -> NewComment:
         sender = (submission.ip, submission.user_agent, submission.referrer)
     else:
         browser = request.user_agent.string[:500]
-        sender = (request.remote_addr, browser, (request.referrer or "")[:2000])
+        sender = (_address(), browser, (request.referrer or "")[:2000])
     ip, user_agent, referrer = sender
     return NewComment(
         site_id=site.id,
@@ -131,6 +147,14 @@ def _new_comment(submission: CommentSubmission, site: SiteRef) -> NewComment:
         referrer=referrer,
         idempotency_key=_idempotency_key(),
     )
+
+
+def _address() -> str | None:
+    """The browser's IP address, unless a proxy said something that is none."""
+    try:
+        return parse(SenderIn, {"ip": request.remote_addr}).ip
+    except InvalidInput:
+        return None
 
 
 def _idempotency_key() -> str | None:
@@ -161,11 +185,13 @@ def _origin(address: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else None
 
 
-def _form_again(fields: dict[str, Any], error: InvalidInput) -> Response:
+def _form_again(fields: dict[str, Any], error: InvalidInput | Conflict | Overloaded) -> Response:
     """The reader's page again, with what was typed and what is wrong with it."""
-    messages = {CommentSubmission.field_of(e.field): e.detail for e in error.errors}
+    wrong_fields = error.errors if isinstance(error, InvalidInput) else ()
+    messages = {CommentSubmission.field_of(e.field): e.detail for e in wrong_fields}
     typed = {CommentSubmission.field_of(name): value for name, value in fields.items()}
     template = "demo.html" if typed.get("page") == demo.PAGE else "reply.html"
     context = demo.context() if template == "demo.html" else {}
-    page = render_template(template, typed=typed, messages=messages, **context)
-    return Response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
+    failure = "" if wrong_fields else str(error)
+    page = render_template(template, typed=typed, messages=messages, failure=failure, **context)
+    return Response(page, _STATUS_OF[type(error)])

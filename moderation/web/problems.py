@@ -1,6 +1,7 @@
 """Errors as answers: problem details (RFC 9457) for programs, a page for people."""
 
 import logging
+import traceback
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, render_template
@@ -12,6 +13,9 @@ from moderation.schemas import Problem, ProblemField
 from moderation.web.context import wants_html
 
 log = logging.getLogger(__name__)
+
+# Enough to reach from a library back into our own code.
+_FRAMES_LOGGED = 8
 
 
 def register(app: Flask) -> None:
@@ -52,7 +56,7 @@ def _unauthorized(error: Unauthorized) -> Response:
 
 
 def _overloaded(error: Overloaded) -> Response:
-    response = problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; nothing was stored, try again")
+    response = problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
     response.headers["Retry-After"] = "5"
     return response
 
@@ -68,10 +72,8 @@ def _http_exception(error: HTTPException) -> ResponseReturnValue:
 
 
 def _unexpected(error: Exception) -> Response:
-    # Only the type and the place: a message may quote what a reader sent.
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
-    log.error("a request failed with %s at %s", type(error).__name__, where)
+    # Only the type and the places: a message may quote what a reader sent.
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in frames[-_FRAMES_LOGGED:])
+    log.error("a request failed with %s at %s", type(error).__name__, places)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is our mistake, and it has been noted")
