@@ -7,7 +7,6 @@ every path. They carry ids and nothing else, as JSON.
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from queue import Empty, SimpleQueue
@@ -50,6 +49,9 @@ FAILURE_TTL = 7 * 24 * 3600
 
 # Seconds between tries to reach a Redis that does not answer.
 _PAUSE_AFTER_FAILURE = 1.0
+
+# Seconds between two looks whether the workers have taken the jobs that wait.
+_PAUSE_WHILE_BUSY = 0.005
 
 # A job of about this many comments makes the most of a worker's time.
 _JOB_SIZE = 256
@@ -114,12 +116,26 @@ class DecideNotifier:
             self._enqueue(self._next_ids())
 
     def _next_ids(self) -> list[str]:
-        """Waits for new ids, and takes all that have come in meanwhile, to make one job of them."""
+        """Waits for new ids, and takes all that have come in meanwhile, to make one job of them.
+
+        While an earlier job still waits for a worker nobody would look at a new one, so more ids
+        are gathered: the more there is to do, the larger the jobs, and the less each comment costs.
+        """
         ids = list(self._new.get())
-        with suppress(Empty):
-            while len(ids) < _JOB_SIZE:
+        while len(ids) < _JOB_SIZE:
+            try:
                 ids += self._new.get_nowait()
+            except Empty:
+                if not self._workers_are_busy():
+                    break
+                time.sleep(_PAUSE_WHILE_BUSY)
         return ids
+
+    def _workers_are_busy(self) -> bool:
+        try:
+            return queue(self._connection, QueueName.DECIDE).count > 0
+        except (RedisError, OSError):
+            return False
 
     def _enqueue(self, ids: Sequence[str]) -> None:
         reported = False
