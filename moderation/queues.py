@@ -53,6 +53,9 @@ _PAUSE_AFTER_FAILURE = 1.0
 # Seconds between two looks whether the workers have taken the jobs that wait.
 _PAUSE_WHILE_BUSY = 0.005
 
+# Seconds after which ids go to Redis in any case, where the process cannot lose them.
+_LONGEST_GATHERING = 0.5
+
 # A job of about this many comments makes the most of a worker's time.
 _JOB_SIZE = 256
 
@@ -122,7 +125,8 @@ class DecideNotifier:
         are gathered: the more there is to do, the larger the jobs, and the less each comment costs.
         """
         ids = list(self._new.get())
-        while len(ids) < _JOB_SIZE:
+        since = time.monotonic()
+        while len(ids) < _JOB_SIZE and time.monotonic() - since < _LONGEST_GATHERING:
             try:
                 ids += self._new.get_nowait()
             except Empty:

@@ -32,7 +32,7 @@ def address(app: Flask, rule: Rule) -> str:
 
 
 def asks_to_sign_in(response: Any) -> bool:
-    return response.status_code == 302 and response.location.startswith("/sign-in")
+    return response.status_code == 303 and response.location.startswith("/sign-in")
 
 
 def test_a_route_is_public_only_where_the_list_says_so(app: Flask) -> None:

@@ -47,6 +47,8 @@ MOVES = [
     *((WORKER, stands, to, False) for stands in DECIDED for to in DECIDED),
     # A moderator decides whatever the status.
     *((MODERATOR, stands, to, True) for stands in Status for to in DECIDED),
+    # Nobody makes a comment pending again.
+    *((actor, stands, PENDING, False) for actor in (WORKER, MODERATOR) for stands in Status),
 ]
 
 

@@ -187,6 +187,7 @@ def test_an_error_never_repeats_the_address(email: str) -> None:
 @pytest.mark.parametrize(
     ("website", "kept"),
     [
+        ("example.org:8080/me", "https://example.org:8080/me"),
         ("", ""),
         ("https://zoe.example/about?me=1#top", "https://zoe.example/about?me=1#top"),
         ("HTTP://zoe.example", "HTTP://zoe.example"),

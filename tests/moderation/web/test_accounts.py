@@ -30,7 +30,7 @@ class TestSignIn:
         assert response.status_code == 401
         assert "Name or password is not right." in response.text
         assert ADMIN_PASSWORD not in response.text
-        assert client.get("/desk/").status_code == 302
+        assert client.get("/desk/").status_code == 303
 
     def test_what_was_typed_as_the_name_is_escaped(self, client: FlaskClient) -> None:
         response = sign_in(client, name='"><script>alert(1)</script>')
@@ -40,7 +40,7 @@ class TestSignIn:
         for token in ("", "forged"):
             response = sign_in(client, csrf_token=token)
             assert response.status_code == 400
-        assert client.get("/desk/").status_code == 302
+        assert client.get("/desk/").status_code == 303
 
     def test_the_session_cannot_be_read_by_scripts_or_sent_from_elsewhere(
         self, client: FlaskClient
@@ -51,7 +51,7 @@ class TestSignIn:
 
     def test_a_forged_session_is_nobody(self, client: FlaskClient) -> None:
         client.set_cookie("moderation", "eyJhY2NvdW50IjoxfQ.aaaaaa.forged")
-        assert client.get("/desk/").status_code == 302
+        assert client.get("/desk/").status_code == 303
 
     def test_an_account_that_is_gone_is_signed_out(
         self, client: FlaskClient, database: Database
@@ -59,14 +59,14 @@ class TestSignIn:
         sign_in(client)
         with database.write() as connection:
             connection.execute(Account.__table__.delete())
-        assert client.get("/desk/").status_code == 302
+        assert client.get("/desk/").status_code == 303
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestNextPage:
     def test_who_is_sent_to_sign_in_comes_back_to_the_page(self, client: FlaskClient) -> None:
         response = client.get("/desk/", headers=BROWSER)
-        assert (response.status_code, response.location) == (302, "/sign-in?next=/desk/")
+        assert (response.status_code, response.location) == (303, "/sign-in?next=/desk/")
         assert sign_in(client, address=response.location).location == "/desk/"
 
     @pytest.mark.parametrize("wanted", ["/", "/docs", "/demo?comment=1"])
@@ -114,7 +114,7 @@ class TestSignOut:
         sign_in(client)
         response = client.post("/sign-out", data={"csrf_token": csrf_token(client, "/desk/")})
         assert (response.status_code, response.location) == (303, "/sign-in")
-        assert client.get("/desk/").status_code == 302
+        assert client.get("/desk/").status_code == 303
 
     def test_nobody_is_signed_out_by_another_site(self, client: FlaskClient) -> None:
         sign_in(client)

@@ -194,6 +194,16 @@ class TestRefusals:
         assert "nothing was stored" in assert_problem(response, 503)["detail"]
         assert int(response.headers["Retry-After"]) > 0
 
+    def test_a_form_that_meets_it_comes_back_with_what_was_typed(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE comment RENAME TO away")
+        response = post_form(client)
+        assert response.status_code == 503
+        assert "nothing was stored, try again" in response.text
+        assert FORM["text"] in response.text
+
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestSender:
@@ -224,6 +234,13 @@ class TestSender:
         headers = {"X-Forwarded-For": "203.0.113.7"}
         response = client.post("/v1/comments", json=FORM, headers=headers)
         assert self.sender(database, response)[0] == "127.0.0.1"
+
+    def test_a_proxy_that_names_no_address_is_not_believed(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        strange = {"REMOTE_ADDR": "unknown, or whatever a client made its proxy say" * 2}
+        response = client.post("/v1/comments", json=FORM, environ_overrides=strange)
+        assert self.sender(database, response)[0] is None
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
