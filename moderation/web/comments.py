@@ -58,13 +58,14 @@ def submit() -> ResponseReturnValue:
         if from_browser:
             return _form_again(fields, error)
         raise
-    location = url_for(".state", comment_id=receipt.id)
+    location = f"{request.path}/{receipt.id}"
     if from_browser:
         return redirect(
             _way_back(submission.page, site, receipt.id) or location, HTTPStatus.SEE_OTHER
         )
-    body = CommentReceipt(id=receipt.id, status=receipt.status).model_dump()
-    return jsonify(body), HTTPStatus.ACCEPTED, {"Location": location}
+    body = CommentReceipt(id=receipt.id, status=receipt.status).model_dump_json()
+    headers = {"Location": location, "Content-Type": "application/json"}
+    return Response(body, HTTPStatus.ACCEPTED, headers)
 
 
 @blueprint.get("/<comment_id>")
