@@ -1,7 +1,7 @@
 """What each family of features gives: the same tasks, with one family at a time left out.
 
-Measured on a fold that the models did not see: AUC of the toxic task on talk pages; recall of the
-reject task on rejected comments and on their disguised copies; AUC of the identity attack task on
+Measured on a fold that the models did not see: AUC of the toxic task on talk pages, its recall on
+toxic comments and on their disguised copies; AUC of the identity attack task on
 invented sentences of unseen templates; best F1 of the spam task over all sets of spam.
 """
 
@@ -17,7 +17,7 @@ from rich.progress import track
 from sklearn.metrics import f1_score, roc_auc_score
 
 from moderation.classifier.features import CHARACTERS, CONTEXT, GROUP, NOT, WHOLE, WORDS, YOU
-from moderation.classifier.prediction import REJECT, Reason
+from moderation.classifier.prediction import Reason
 from training import recipe as recipes
 from training.datasets.loading import load_set
 from training.invented import DISGUISED, TEMPLATES
@@ -26,6 +26,11 @@ from training.recipe import Recipe
 from training.softlabels import Floats
 from training.train import TASKS, Table, collect, settings
 from training.vectorizer import CommentVectorizer
+
+SPAM = ("youtube_spam", "scamspot_instagram", "tg_spam", "sms_spam")
+TALK = "jigsaw_toxic_subset"
+SOURCES = {TALK, TEMPLATES, *SPAM}
+"""The sets with labels of the three tasks."""
 
 HELD_OUT = 0
 """The fold that is measured; the models see the others."""
@@ -53,7 +58,8 @@ VARIANTS: Mapping[str, dict[str, Any]] = {
 def main(data: Path, output: Path) -> None:
     """Measure each family of features and write the table as JSON."""
     recipe = recipes.read(recipes.DEFAULT_RECIPE)
-    table = Table(collect(recipe, [load_set(data, item) for item in recipe.sets]), recipe)
+    records = collect(recipe, [load_set(data, item) for item in recipe.sets])
+    table = Table([record for record in records if record.origin in SOURCES], recipe)
     rows = [
         row(recipe, table, name)
         for name in track(VARIANTS, description="Variants", console=Console(stderr=True))
@@ -74,7 +80,7 @@ def row(recipe: Recipe, table: Table, variant: str) -> dict[str, Any]:
     matrix = vectorizer.fit_transform([table.documents[place] for place in seen])
     unseen = vectorizer.transform([table.documents[place] for place in held])
     margins: dict[str, Floats] = {}
-    for task in (Reason.TOXIC, REJECT, Reason.IDENTITY_ATTACK, Reason.SPAM):
+    for task in (Reason.TOXIC, Reason.IDENTITY_ATTACK, Reason.SPAM):
         column = TASKS.index(task)
         labels = table.labels[seen, column]
         known = np.flatnonzero(~np.isnan(labels))
@@ -94,15 +100,14 @@ def _figures(table: Table, held: Any, margins: Mapping[str, Floats]) -> Iterator
     def of(task: str, rows: Any) -> tuple[Floats, Floats]:
         return np.round(labels[rows, TASKS.index(task)]), margins[task][rows]
 
-    talk = known(Reason.TOXIC, "jigsaw_toxic_subset")
+    talk = known(Reason.TOXIC, TALK)
     yield "toxic AUC", float(roc_auc_score(*of(Reason.TOXIC, talk)))
-    for name, source in (("recall", "jigsaw_toxic_subset"), ("recall disguised", DISGUISED)):
-        truth, margin = of(REJECT, known(REJECT, source))
+    for name, source in (("recall", TALK), ("recall disguised", DISGUISED)):
+        truth, margin = of(Reason.TOXIC, known(Reason.TOXIC, source))
         yield name, float(np.mean(margin[truth == 1] > 0))
     templates = known(Reason.IDENTITY_ATTACK, TEMPLATES)
     yield "templates AUC", float(roc_auc_score(*of(Reason.IDENTITY_ATTACK, templates)))
-    spam = known(Reason.SPAM, "youtube_spam", "scamspot_instagram", "tg_spam", "sms_spam")
-    truth, margin = of(Reason.SPAM, spam)
+    truth, margin = of(Reason.SPAM, known(Reason.SPAM, *SPAM))
     yield "spam F1", max(float(f1_score(truth, margin > t)) for t in np.linspace(-4, 2, 25))
 
 

@@ -66,9 +66,21 @@ def model_card(classifier: Classifier) -> str:
         "threshold, *right* the share of those that their label calls publishable (Wilson "
         "interval). Labels mean something else in every set.\n",
         *_figures(metadata),
+        "\nOrdinary comments with a probability of spam above one half:\n",
+        *(
+            f"- {source}: {share['value']:.3%} of {share['comments']:,} "
+            f"({share['low']:.3%}–{share['high']:.3%})"
+            for source, share in metadata["false_alarms"].items()
+        ),
+        "\nRejected comments found at one half (head reject), and the same comments with their "
+        "telling words disguised:\n",
+        *(
+            f"- {name}: {_interval(share)} of {share['comments']:,}"
+            for name, share in metadata["recall_disguised"].items()
+        ),
         "\n## Thresholds\n",
         f"A comment is held from this probability on; goal: {metadata['goal']:.0%} of the "
-        "comments below it are right, over all sets.\n",
+        "comments below it are right, over all sets, and never above one half.\n",
         *(f"- {head}: {value:.3f}" for head, value in metadata["thresholds"].items()),
         "\n## What each family of features gives\n",
         *_ablation(),
@@ -111,7 +123,7 @@ def _ablation() -> Iterator[str]:
     rows = json.loads(ABLATION.read_text("utf-8"))
     yield (
         "One task at a time, without combining them, on a third of the comments that the models "
-        "did not see. *Toxic*: AUC on talk pages. *Recall*: share of rejected comments with a "
+        "did not see. *Toxic*: AUC on talk pages. *Recall*: share of toxic comments with a "
         "probability above one half, as written and *disguised*. *Templates*: AUC of identity "
         "attack on sentences of unseen templates. *Spam*: best F1 over all sets of spam.\n"
     )

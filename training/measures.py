@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from moderation.classifier.parameters import HEADS
 from training import metrics
@@ -29,12 +30,12 @@ MEASURES: Mapping[str, metrics.Measure] = {
 def by_source(
     table: "Table", scores: Floats, thresholds: Mapping[str, float], seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Figures per source and head, where there are enough comments of both classes.
+    """Figures per source of real comments and head, where there are enough of both classes.
 
     `scores`: probabilities, records x `HEADS`, from models that did not see the record.
     """
     measured: dict[str, dict[str, Any]] = {}
-    for source in dict.fromkeys(table.sources.tolist()):
+    for source in dict.fromkeys(table.sources[table.real].tolist()):
         for number, head in enumerate(HEADS):
             rows = table.known(number)
             rows = rows[table.sources[rows] == source]
@@ -44,6 +45,40 @@ def by_source(
                     labels, scores[rows, number], seed, thresholds[head]
                 )
     return measured
+
+
+def false_alarms(table: "Table", scores: Floats, head: str) -> dict[str, Any]:
+    """Share of probabilities above one half, per source of real comments without the head's
+    positive class (Wilson interval)."""
+    number = HEADS.index(head)
+    known = table.known(number)
+    known = known[table.real[known]]
+    found = {}
+    for source in dict.fromkeys(table.sources[known].tolist()):
+        rows = known[table.sources[known] == source]
+        if not table.labels[rows, number].any():
+            found[source] = _share(scores[rows, number] >= 0.5)
+    return found
+
+
+def recall_disguised(table: "Table", scores: Floats, head: str) -> dict[str, Any]:
+    """Recall at one half of the positive comments that were copied in disguise, and of the copies
+    (Wilson intervals)."""
+    number = HEADS.index(head)
+    copied = set(table.groups[table.disguised].tolist())
+    positive = table.labels[:, number] >= 0.5
+    originals = np.array([group in copied for group in table.groups.tolist()]) & table.real
+    return {
+        "as written": _share(scores[originals & positive, number] >= 0.5),
+        "disguised": _share(scores[table.disguised & positive, number] >= 0.5),
+    }
+
+
+def _share(flags: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    count, total = int(flags.sum()), len(flags)
+    low, high = wilson(count, total)
+    value = count / total if total else None
+    return {"comments": total, "value": value, "low": low, "high": high}
 
 
 def figures(labels: Floats, scores: Floats, seed: int, threshold: float) -> dict[str, Any]:

@@ -47,6 +47,9 @@ class Table:
         self.calibration = np.array([record.calibration for record in records])
         self.sources = np.array([record.source for record in records])
         self.folds = folds(records, recipe.folds, recipe.seed)
+        self.groups = np.array([f"{record.origin}/{record.group}" for record in records], object)
+        self.disguised = self.sources == invented.DISGUISED
+        self.real = ~self.disguised & (self.sources != invented.TEMPLATES) & (self.calibration > 0)
         names = [record.domain for record in records]
         self.domains = np.unique(names, return_inverse=True)[1]
         self.labels = np.array(
@@ -200,14 +203,15 @@ def _metadata(
     recipe: Recipe, loaded: Sequence[LoadedSet], table: Table, unseen: Floats
 ) -> dict[str, Any]:
     scores = expit(unseen)
-    real = ~np.isin(table.sources, [invented.TEMPLATES, invented.DISGUISED])
-    real &= table.calibration > 0
     thresholds = {}
     for number, head in enumerate(HEADS):
         rows = table.known(number)
-        rows = rows[real[rows]]
+        rows = rows[table.real[rows]]
         labels = np.round(table.labels[rows, number])
-        thresholds[head] = hold_from(labels, scores[rows, number], recipe.goal)
+        goal = hold_from(labels, scores[rows, number], recipe.goal)
+        # A rare reason reaches the goal without holding anything; still nothing is approved that
+        # more probably has it than not.
+        thresholds[head] = min(goal, 0.5)
     return {
         "name": recipe.name,
         "date": recipe.date,
@@ -234,5 +238,7 @@ def _metadata(
             "python": platform.python_version(),
             **{name: version_of(name) for name in ("numpy", "scipy", "scikit-learn", "numba")},
         },
+        "false_alarms": measures.false_alarms(table, scores, Reason.SPAM),
+        "recall_disguised": measures.recall_disguised(table, scores, REJECT),
         "metrics": measures.by_source(table, scores, thresholds, recipe.seed),
     }

@@ -34,7 +34,7 @@ def spam_rows(count: int) -> list[dict[str, object]]:
     for number in range(count):
         bad = number % 2
         text = sentence(generator, "cheap pills http://pills.example" if bad else "lovely")
-        rows.append({"text": text, "label": bad, "page": f"page {number % 40}"})
+        rows.append({"text": text, "label": bad, "page": f"page {number % 41}"})
     return rows
 
 
