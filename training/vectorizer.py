@@ -229,7 +229,8 @@ def _extract_chunk(codes, offsets, tables, kept):  # type: ignore[no-untyped-def
     keys = np.empty(16 * len(codes) + 64 * documents, np.uint32)
     total = 0
     for document in range(documents):
-        tally = scan(codes, offsets, document, tables, scratch)
+        scan(codes, offsets, document, tables, scratch)
+        tally = scratch.tally
         count = keep_distinct(scratch.keys, tally[0], kept, seen)
         keys[total : total + count] = scratch.keys[:count]
         sizes[document] = count

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from moderation.classifier.compiled import callee, kernel
+from moderation.classifier.compiled import inlined, kernel
 from moderation.classifier.features import (
     BLOCKS,
     block_of,
@@ -44,7 +44,7 @@ def explain(given: Parameters, document: Document, head: str) -> Explanation:
     )
 
 
-@callee
+@inlined
 def _count(keys, count, kept, ranks, idf, seen, owners, repeats):  # type: ignore[no-untyped-def]
     """Count the occurrences of kept buckets; return what a unit of weight is worth per block.
 
@@ -74,8 +74,8 @@ def _count(keys, count, kept, ranks, idf, seen, owners, repeats):  # type: ignor
 def _attribute(codes, offsets, tables, kept, ranks, weights, idf, column):  # type: ignore[no-untyped-def]
     """Share the margin of the first document out: (units, their totals, what is left)."""
     scratch = make_scratch(longest_document(offsets))
-    tally = scan(codes, offsets, 0, tables, scratch)
-    count, unit_count = tally[0], tally[1]
+    scan(codes, offsets, 0, tables, scratch)
+    count, unit_count = scratch.tally[0], scratch.tally[1]
     seen = make_seen(scratch)
     seen[:] = 0
     owners, repeats = np.empty(len(seen), np.uint8), np.empty(len(seen), np.int32)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier.compiled import callee, inlined, kernel
+from moderation.classifier.compiled import callee, inlined
 from moderation.classifier.folding import (
     CAPITAL,
     CLASS_SHIFT,
@@ -97,7 +97,7 @@ def marked_words(
     return marked, parts
 
 
-@kernel
+@callee
 def first_slot(state, slots):  # type: ignore[no-untyped-def]
     """Where to look for a hash first in a table of `slots` slots."""
     return np.int64((mixed(state) >> np.uint64(20)) & np.uint64(slots - 1))
@@ -146,7 +146,7 @@ class Scratch(NamedTuple):
     tally: npt.NDArray[np.int64]
 
 
-@callee
+@inlined
 def make_scratch(longest):  # type: ignore[no-untyped-def]
     """Working memory for documents of up to `longest` code points."""
     room = longest + 4
@@ -448,8 +448,8 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
 def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-def]
     """Write the features of one document, repeats included, to the scratch memory.
 
-    Returns the tally: features, units, words, words of the vocabulary. A unit's features run from
-    its first to the next unit's first; what follows the last unit's belongs to the whole comment.
+    A unit's features run from its first to the next unit's first; what follows the last unit's
+    belongs to the whole comment. How many there are is in `scratch.tally`.
     """
     symbols, kinds, tally = scratch.symbols, scratch.kinds, scratch.tally
     first = document * SEGMENTS
@@ -474,10 +474,9 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
     count = _aside(name, tables, scratch, _NAME_SEED, count)
     website = codes[offsets[first + 2] : offsets[first + 3]]
     tally[_FEATURES] = _aside(website, tables, scratch, _WEBSITE_SEED, count)
-    return tally
 
 
-@callee
+@inlined
 def make_seen(scratch):  # type: ignore[no-untyped-def]
     """Room for `keep_distinct`."""
     size = 64

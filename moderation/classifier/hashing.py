@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier.compiled import inlined, kernel
+from moderation.classifier.compiled import callee, inlined
 
 # Multiplier of 64-bit FNV-1a, and a multiplier of the splitmix64 finaliser (Steele, Lea, Flood
 # 2014), which spreads the low bits over the high ones that are used.
@@ -33,7 +33,7 @@ def mixed(state):  # type: ignore[no-untyped-def]
     return (state ^ (state >> _FOLD)) * _FINAL
 
 
-@kernel
+@callee
 def hash_word(word, size):  # type: ignore[no-untyped-def]
     """Hash (uint64) of the first `size` code points of `word`."""
     state = WORD_SEED

@@ -105,7 +105,8 @@ def score(codes, offsets, tables, kept, ranks, packed, idf):  # type: ignore[no-
     sums = np.empty((BLOCKS, HEADS_IN_A_ROW), np.int64)
     squares = np.empty(BLOCKS, np.int64)
     for document in range(documents):
-        tally = scan(codes, offsets, document, tables, scratch)
+        scan(codes, offsets, document, tables, scratch)
+        tally = scratch.tally
         words[document, 0], words[document, 1] = tally[2], tally[3]
         count = keep_distinct(scratch.keys, tally[0], kept, seen)
         _add_up(scratch.keys, count, kept, ranks, packed, idf, lanes, pending, sums, squares)

@@ -124,6 +124,12 @@ def spell(symbols, kinds, start, end, vocabulary, word):  # type: ignore[no-unty
     return _read(word, size, 2 * letters >= end - start, end - start > size, vocabulary)
 
 
+@inlined
+def _copy(source, target, size):  # type: ignore[no-untyped-def]
+    for position in range(size):
+        target[position] = source[position]
+
+
 @callee
 def _read(word, size, mostly_letters, long_runs, vocabulary):  # type: ignore[no-untyped-def]
     """The first reading in the vocabulary: signs as letters, then 1 as l, then doubled letters as
@@ -136,18 +142,18 @@ def _read(word, size, mostly_letters, long_runs, vocabulary):  # type: ignore[no
         other[position] = _L if meant == _I and symbol != _I else meant
     for reading in (plain, other):
         if in_vocabulary(vocabulary, reading, size):
-            word[:size] = reading[:size]
+            _copy(reading, word, size)
             return size
     for reading in (plain, other):
         length = _without_doubles(reading, size, single)
         if in_vocabulary(vocabulary, single, length):
-            word[:length] = single[:length]
+            _copy(single, word, length)
             return length
     if mostly_letters:
-        word[:size] = plain[:size]
+        _copy(plain, word, size)
     if long_runs:
         length = _without_doubles(word, size, single)
-        word[:length] = single[:length]
+        _copy(single, word, length)
         return length
     return size
 

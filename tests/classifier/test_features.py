@@ -44,7 +44,8 @@ def features(document: Document | str, block: int) -> set[int]:
         document = Document(document)
     codes, offsets = encode([document])
     scratch = make_scratch(longest_document(offsets))
-    count = scan(codes, offsets, 0, TABLES, scratch)[0]
+    scan(codes, offsets, 0, TABLES, scratch)
+    count = scratch.tally[0]
     found = [int(key) for key in scratch.keys[:count]]
     assert all(0 <= bucket_of(key) < BUCKETS for key in found)
     return {bucket_of(key) for key in found if block_of(key) == block}
