@@ -39,7 +39,10 @@ on comments that those had not seen, which calibrates it too.
   than talk pages: see the figures, set by set.
 - Dialects are a known weakness of the tweets used, whose raters marked African-American English
   too often; they have little weight.
-- Comments in other languages, and very short ones, are not judged but left to a person.
+- Comments in other languages, and those without a word that it knows, are left to a person.
+- The verdict (head reject) is less sure of spam than the head spam is: hold by both.
+- "Deserve" and other words of both hatred and respect, next to a group of people, may tip a
+  harmless sentence.
 - The sets are from 2011 to 2023: newer slang, newer spam and newer events are unknown.
 """
 
