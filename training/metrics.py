@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 
 from training.softlabels import Floats
 
@@ -28,6 +28,11 @@ def auc(labels: Floats, scores: Floats) -> float:
 
 def average_precision(labels: Floats, scores: Floats) -> float:
     return float(average_precision_score(labels, scores))
+
+
+def f1(labels: Floats, scores: Floats) -> float:
+    """F1 of the class 1 at a probability of one half."""
+    return float(f1_score(labels, scores >= 0.5, zero_division=0))
 
 
 def recall_at(rate: float) -> Measure:

@@ -18,12 +18,21 @@ class _Strict(BaseModel):
 
 
 class SetRecipe(_Strict):
-    """One data set. `exclude`: rows whose fields have these values are left out."""
+    """One data set, a file that `training.datasets.columns` reads, relative to the folder given.
+
+    `weight`: how much a row counts in fitting tasks. `calibration`: how much it counts in combining
+    them into heads; 0 also keeps the set out of all figures. `domain`: sets of one domain share a
+    base rate; set one where rows were chosen so that their share of unwanted comments says
+    nothing. `exclude`: rows whose fields have these values are left out.
+    """
 
     name: str
     file: str
     reader: Annotated[str, Field(pattern="^(" + "|".join(READERS) + ")$")]
     weight: Annotated[float, Field(gt=0)] = 1.0
+    calibration: Annotated[float, Field(ge=0)] = 1.0
+    domain: str = ""
+    text_field: str = "text"
     name_field: str = ""
     exclude: dict[str, str] = {}
     licence: str
@@ -31,9 +40,14 @@ class SetRecipe(_Strict):
 
 
 class Recipe(_Strict):
-    """`regularisation` is scikit-learn's C, per head where `heads` names one; `calibration` and
-    `test` are the shares of groups kept out of training for either purpose; `goal` is the share
-    of automatic approvals that has to be right."""
+    """`features`, `least_frequency`, `common`: see `CommentVectorizer`.
+
+    `regularisation`: scikit-learn's C by task, that of all others under "default". `folds`: parts
+    of the data that models are trained without, for calibration and figures. `disguised`: share
+    of the rejected comments that are copied in disguise. `per_template`: comments invented per
+    template. `goal`: the share of automatic approvals that has to be right. `emphasis`: weight of
+    the positive class of a head in calibration, 1 if not given.
+    """
 
     name: Annotated[str, Field(pattern="^[a-z0-9-]+$")]
     date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
@@ -41,10 +55,13 @@ class Recipe(_Strict):
     languages: list[str]
     features: Annotated[int, Field(gt=0)]
     least_frequency: Annotated[int, Field(gt=0)]
-    regularisation: Annotated[float, Field(gt=0)]
-    calibration: Share
-    test: Share
+    common: Annotated[int, Field(gt=0)]
+    regularisation: dict[str, Annotated[float, Field(gt=0)]]
+    folds: Annotated[int, Field(ge=2)]
+    disguised: Annotated[float, Field(ge=0, le=1)]
+    per_template: Annotated[int, Field(ge=0)]
     goal: Share
+    emphasis: dict[str, Annotated[float, Field(gt=0)]] = {}
     sets: Annotated[list[SetRecipe], Field(min_length=1)]
 
 

@@ -1,31 +1,38 @@
-"""Which group is for training, for calibration, for the report: by hash, so it never changes."""
+"""Which fold a comment belongs to: by its group, so that near repeats, threads, pages and videos
+stay together, and by hash, so that it never changes."""
 
 import hashlib
 from collections.abc import Sequence
-from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
 
 from training.records import Record
 
-
-class Part(StrEnum):
-    TRAIN = "train"
-    CALIBRATION = "calibration"
-    TEST = "test"
+FEW_GROUPS = 100
+"""A source with fewer groups is dealt out in turn: hashing could leave a fold empty."""
 
 
-def split(records: Sequence[Record], *, calibration: float, test: float, seed: int) -> list[Part]:
-    """The part of each record; `calibration` and `test` are shares of all groups of a source."""
+def folds(records: Sequence[Record], number: int, seed: int) -> npt.NDArray[np.int64]:
+    """The fold, from 0 to `number` - 1, of each record.
 
-    def part(record: Record) -> Part:
-        place = _place(f"{seed}/{record.source}/{record.group}")
-        if place < test:
-            return Part.TEST
-        return Part.CALIBRATION if place < test + calibration else Part.TRAIN
+    A record whose `group` and `source` match another's shares its fold; a disguised copy shares
+    that of its original.
+    """
+    groups: dict[str, dict[str, int]] = {}
+    for record in records:
+        found = groups.setdefault(record.origin, {})
+        found.setdefault(record.group, len(found))
 
-    return [part(record) for record in records]
+    def fold(record: Record) -> int:
+        found = groups[record.origin]
+        if len(found) < FEW_GROUPS:
+            return found[record.group] % number
+        return _number(f"{seed}/{record.origin}/{record.group}") % number
+
+    return np.array([fold(record) for record in records], np.int64)
 
 
-def _place(text: str) -> float:
-    """A number in [0, 1) that looks random but depends on the text alone."""
+def _number(text: str) -> int:
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64
+    return int.from_bytes(digest)

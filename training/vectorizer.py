@@ -1,46 +1,69 @@
 """The classifier's features as a scikit-learn transformer."""
 # ruff: noqa: N803  (scikit-learn calls them X and y)
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_selection import chi2
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from moderation.classifier.compiled import kernel
 from moderation.classifier.features import (
     BLOCKS,
+    BUCKET_BITS,
     BUCKETS,
-    KEYS_PER_SYMBOL,
-    KEYS_PER_TEXT,
+    GROUP,
+    NOT,
+    SEGMENTS,
+    WHOLE,
+    WORDS,
+    YOU,
+    Tables,
     encode,
-    known_features,
+    keep_distinct,
+    longest_document,
+    make_scratch,
+    make_seen,
+    marked_words,
     scan,
 )
-from moderation.classifier.folding import FoldingTable, build
-from moderation.classifier.parameters import unit
+from moderation.classifier.hashing import bitmap
 from moderation.classifier.prediction import Document
+from moderation.classifier.scoring import LARGEST_IDF, WHOLE_VALUE
+from moderation.classifier.spelling import VOCABULARY_BITS
+from training import folding, words
 
 CHUNK = 2048
 
-Progress = Callable[[int], None]
-
 
 class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Texts to a sparse matrix with one column per kept bucket, in ascending order of bucket.
+    """Documents (or texts) to a sparse matrix, one column per kept bucket, ascending.
 
     Fitting keeps the `features` buckets that tell the classes of any column of `y` apart best
-    (chi-squared) among those in at least `least_frequency` texts; without `y`, the most frequent.
+    (chi-squared) among those in at least `least_frequency` documents; without `y`, the most
+    frequent. A word is in the vocabulary when `common` documents have it. For ablation: `leave_out`
+    are blocks to do without, `parts` the kinds of marked words (see `features.Tables`) to mark.
     """
 
-    def __init__(self, *, features: int = 2**18, least_frequency: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        features: int = 2**18,
+        least_frequency: int = 2,
+        common: int = 5,
+        leave_out: Sequence[int] = (),
+        parts: Sequence[int] = (NOT, YOU, GROUP),
+    ) -> None:
         self.features = features
         self.least_frequency = least_frequency
+        self.common = common
+        self.leave_out = leave_out
+        self.parts = parts
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -49,52 +72,72 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.requires_fit = True
         return tags
 
-    def fit(self, X: Sequence[str], y: npt.ArrayLike | None = None) -> Self:
-        """`X`: texts. `y`: None, or labels, texts x heads, NaN where unknown."""
+    def fit(self, X: Sequence[Document | str], y: npt.ArrayLike | None = None) -> Self:
+        """`X`: documents. `y`: None, or labels, documents x heads, NaN where unknown."""
         self.fit_transform(X, y)
         return self
 
     def fit_transform(
-        self, X: Sequence[str], y: npt.ArrayLike | None = None
+        self, X: Sequence[Document | str], y: npt.ArrayLike | None = None
     ) -> csr_array[np.float32]:
-        """Fit, and the float32 matrix of the same texts."""
-        _check_texts(X)
-        self.folding_ = build()
-        everything = np.full(BUCKETS // 64, np.iinfo(np.uint64).max)
-        raw = _extract(X, self.folding_, everything)
-        self.buckets_ = self._choose(raw, y)
-        return _weigh(_columns(raw, self.buckets_))
-
-    def transform(self, X: Sequence[str]) -> csr_array[np.float32]:
-        """The float32 matrix of `X`, texts x kept buckets."""
-        check_is_fitted(self)
-        _check_texts(X)
-        return _weigh(_columns(_extract(X, self.folding_, bitmap(self.buckets_)), self.buckets_))
-
-    def _choose(self, raw: csr_array[np.uint8], y: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
+        """Fit, and the float32 matrix of the same documents."""
+        documents = _documents(X)
+        self.tables_ = _tables(documents, self.common, self.parts)
+        everything = bitmap(np.arange(BUCKETS), BUCKET_BITS)
+        raw = self._without(_extract(documents, self.tables_, everything))
         frequency = np.bincount(raw.indices, minlength=BUCKETS)
+        self.buckets_ = self._choose(raw, frequency, y)
+        self.idf_ = _idf(raw, frequency, self.buckets_)
+        return _weigh(columns(raw, self.buckets_), self.idf_)
+
+    def transform(self, X: Sequence[Document | str]) -> csr_array[np.float32]:
+        """The float32 matrix of `X`, documents x kept buckets."""
+        check_is_fitted(self)
+        kept = bitmap(self.buckets_, BUCKET_BITS)
+        raw = self._without(_extract(_documents(X), self.tables_, kept))
+        return _weigh(columns(raw, self.buckets_), self.idf_)
+
+    def _without(self, raw: csr_array[np.uint8]) -> csr_array[np.uint8]:
+        if not self.leave_out:
+            return raw
+        stays = ~np.isin(raw.data, [block + 1 for block in self.leave_out])
+        return _entries(raw, stays, raw.indices, BUCKETS)
+
+    def _choose(
+        self,
+        raw: csr_array[np.uint8],
+        frequency: npt.NDArray[np.int64],
+        y: npt.ArrayLike | None,
+    ) -> npt.NDArray[np.int64]:
         common = np.flatnonzero(frequency >= self.least_frequency)
-        worth = (
-            frequency[common].astype(float) if y is None else _best_chi2(_columns(raw, common), y)
-        )
+        if y is None:
+            worth = frequency[common].astype(float)
+        else:
+            worth = _best_chi2(columns(raw, common), y)
         order = np.argsort(-worth, kind="stable")[: self.features]
         return np.sort(common[order])
 
 
-def bitmap(buckets: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
-    """One bit per bucket, set for those given."""
-    bits = np.zeros(BUCKETS, np.uint8)
-    bits[buckets] = 1
-    return np.packbits(bits, bitorder="little").view(np.uint64)
-
-
-def _check_texts(X: Any) -> None:
+def _documents(X: Any) -> list[Document]:
     if isinstance(X, str) or not isinstance(X, Iterable):
-        raise ValueError("a sequence of texts is needed, not one text")
+        raise ValueError("a sequence of documents or texts is needed, not one text")
+    return [item if isinstance(item, Document) else Document(str(item)) for item in X]
+
+
+def _tables(documents: Sequence[Document], common: int, parts: Sequence[int]) -> Tables:
+    """The folding table, and the vocabulary of the documents."""
+    marked = {word: part for word, part in words.marked().items() if part in parts}
+    nothing = bitmap(np.zeros(0, int), VOCABULARY_BITS)
+    bare = Tables(*folding.build(), nothing, *marked_words(marked))
+    raw = _extract(documents, bare, bitmap(np.arange(BUCKETS), BUCKET_BITS))
+    # A bucket and a place in the vocabulary are leading bits of the same hash.
+    places = raw.indices[raw.data == WORDS + 1] >> (BUCKET_BITS - VOCABULARY_BITS)
+    frequency = np.bincount(places, minlength=1 << VOCABULARY_BITS)
+    return bare._replace(vocabulary=bitmap(np.flatnonzero(frequency >= common), VOCABULARY_BITS))
 
 
 def _best_chi2(matrix: csr_array[np.uint8], y: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Per column the largest chi-squared over the heads, each over the texts it is known for."""
+    """Per column the largest chi-squared over the heads, each over the rows it is known for."""
     present = csr_array((np.ones_like(matrix.data), matrix.indices, matrix.indptr), matrix.shape)
     best = np.zeros(matrix.shape[1])
     labels = np.asarray(y, float)
@@ -105,75 +148,91 @@ def _best_chi2(matrix: csr_array[np.uint8], y: npt.ArrayLike) -> npt.NDArray[np.
     return best
 
 
-def _columns(matrix: csr_array[np.uint8], buckets: npt.NDArray[np.int64]) -> csr_array[np.uint8]:
+def _idf(
+    raw: csr_array[np.uint8], frequency: npt.NDArray[np.int64], buckets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint8]:
+    """log(documents / frequency) as whole numbers up to 255. Properties of the whole comment are
+    not weighed by how rare they are."""
+    idf = np.log((1 + raw.shape[0]) / frequency[buckets])
+    levels = np.round(idf / idf.max() * LARGEST_IDF)
+    bytes_: npt.NDArray[np.uint8] = np.clip(levels, 1, LARGEST_IDF).astype(np.uint8)
+    whole = np.unique(raw.indices[raw.data == WHOLE + 1])
+    bytes_[np.isin(buckets, whole)] = LARGEST_IDF
+    return bytes_
+
+
+def columns(matrix: csr_array[np.uint8], buckets: npt.NDArray[np.int64]) -> csr_array[np.uint8]:
     """The columns named by `buckets`; scipy's own slicing needs several times the memory."""
     place = np.full(BUCKETS, -1, np.int32)
     place[buckets] = np.arange(len(buckets), dtype=np.int32)
-    columns = place[matrix.indices]
-    keep = columns >= 0
-    before = np.concatenate([[0], np.cumsum(keep)])
+    found = place[matrix.indices]
+    return _entries(matrix, found >= 0, found, len(buckets))
+
+
+def _entries(
+    matrix: csr_array[np.uint8],
+    stays: npt.NDArray[np.bool_],
+    indices: npt.NDArray[np.int32],
+    width: int,
+) -> csr_array[np.uint8]:
+    before = np.concatenate([[0], np.cumsum(stays)])
     return csr_array(
-        (matrix.data[keep], columns[keep], before[matrix.indptr].astype(np.int64)),
-        (matrix.shape[0], len(buckets)),
+        (matrix.data[stays], indices[stays], before[matrix.indptr].astype(np.int64)),
+        (matrix.shape[0], width),
     )
 
 
-def _weigh(matrix: csr_array[np.uint8]) -> csr_array[np.float32]:
-    """Blocks (1 + block as data) to values: each text's block has length 1."""
+def _weigh(matrix: csr_array[np.uint8], idf: npt.NDArray[np.uint8]) -> csr_array[np.float32]:
+    """Blocks (1 + block as data) to values."""
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     blocks = matrix.data.astype(np.int64) - 1
-    counts = np.bincount(rows * BLOCKS + blocks, minlength=matrix.shape[0] * BLOCKS)
-    values = unit(counts.reshape(-1, BLOCKS).astype(np.int32))
+    sizes = idf[matrix.indices].astype(np.float64)
+    squares = np.bincount(rows * BLOCKS + blocks, sizes**2, matrix.shape[0] * BLOCKS)
+    worth = 1 / np.sqrt(np.maximum(squares.reshape(-1, BLOCKS), 1.0))
+    worth[:, WHOLE] = WHOLE_VALUE / LARGEST_IDF
+    values = (sizes * worth[rows, blocks]).astype(np.float32)
     weighed: csr_array[np.float32] = csr_array(
-        (values[rows, blocks].astype(np.float32), matrix.indices, matrix.indptr), matrix.shape
+        (values, matrix.indices.copy(), matrix.indptr), matrix.shape
     )
     weighed.sort_indices()
     return weighed
 
 
 def _extract(
-    texts: Sequence[str], folding: FoldingTable, kept: npt.NDArray[np.uint64]
+    documents: Sequence[Document], tables: Tables, kept: npt.NDArray[np.uint64]
 ) -> csr_array[np.uint8]:
-    """Texts x `BUCKETS`; the data is 1 + the feature's block."""
-    columns: list[npt.NDArray[np.uint32]] = []
-    blocks: list[npt.NDArray[np.uint8]] = []
+    """Documents x `BUCKETS`; the data is 1 + the feature's block."""
+    keys: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
     sizes: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
-    for start in range(0, len(texts), CHUNK):
-        codes, offsets = encode([Document(str(text)) for text in texts[start : start + CHUNK]])
-        found = _extract_chunk(codes, offsets, folding.index, folding.pages, kept)
-        columns.append(found[0])
-        blocks.append(found[1])
-        sizes.append(found[2])
+    for start in range(0, len(documents), CHUNK):
+        codes, offsets = encode(documents[start : start + CHUNK])
+        found, lengths = _extract_chunk(codes, offsets, tables, kept)
+        keys.append(found)
+        sizes.append(lengths)
+    all_keys = np.concatenate(keys)
     return csr_array(
         (
-            np.concatenate([np.zeros(0, np.uint8), *blocks]) + np.uint8(1),
-            np.concatenate([np.zeros(0, np.uint32), *columns]).astype(np.int32),
+            (all_keys >> np.uint32(BUCKET_BITS)).astype(np.uint8) + np.uint8(1),
+            (all_keys & np.uint32(BUCKETS - 1)).astype(np.int32),
             np.cumsum(np.concatenate(sizes)),
         ),
-        (len(texts), BUCKETS),
+        (len(documents), BUCKETS),
     )
 
 
-@njit(nogil=True, cache=True)
-def _extract_chunk(codes, offsets, index, pages, kept):  # type: ignore[no-untyped-def]
-    texts = len(offsets) - 1
-    longest = 0
-    for text in range(texts):
-        longest = max(longest, offsets[text + 1] - offsets[text])
-    room = KEYS_PER_SYMBOL * longest + KEYS_PER_TEXT
-    scratch = np.empty(4 * (longest + 2), np.uint32)
-    keys, blocks = np.empty(room, np.uint32), np.empty(room, np.uint8)
-    starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)
-    capacity = KEYS_PER_SYMBOL * len(codes) + KEYS_PER_TEXT * texts
-    all_keys, all_blocks = np.empty(capacity, np.uint32), np.empty(capacity, np.uint8)
-    sizes = np.empty(texts, np.int64)
+@kernel
+def _extract_chunk(codes, offsets, tables, kept):  # type: ignore[no-untyped-def]
+    scratch = make_scratch(longest_document(offsets))
+    seen = make_seen(scratch)
+    documents = (len(offsets) - 1) // SEGMENTS
+    sizes = np.empty(documents, np.int64)
+    keys = np.empty(16 * len(codes) + 64 * documents, np.uint32)
     total = 0
-    for text in range(texts):
-        part = codes[offsets[text] : offsets[text + 1]]
-        count, _ = scan(part, index, pages, scratch, keys, blocks, starts, ends)
-        count, _ = known_features(keys, blocks, count, kept)
-        all_keys[total : total + count] = keys[:count]
-        all_blocks[total : total + count] = blocks[:count]
-        sizes[text] = count
+    for document in range(documents):
+        scan(codes, offsets, document, tables, scratch)
+        tally = scratch.tally
+        count = keep_distinct(scratch.keys, tally[0], kept, seen)
+        keys[total : total + count] = scratch.keys[:count]
+        sizes[document] = count
         total += count
-    return all_keys[:total].copy(), all_blocks[:total].copy(), sizes
+    return keys[:total].copy(), sizes

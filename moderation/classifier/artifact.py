@@ -14,13 +14,13 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from moderation.classifier.folding import FoldingTable
+from moderation.classifier.features import Tables
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.pipeline import Classifier
 
 DEFAULT_ARTIFACT = Path(__file__).with_name("default.safetensors")
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the features change: a model means nothing to features it was not trained on."""
 
 _ENTRY = "moderation"
@@ -77,10 +77,10 @@ def _check(path: Path, header: Mapping[str, Any], tensors: Mapping[str, npt.NDAr
 
 def _tensors(parameters: Parameters) -> dict[str, npt.NDArray[Any]]:
     return {
-        "folding.index": parameters.folding.index,
-        "folding.pages": parameters.folding.pages,
+        **{f"tables.{name}": table for name, table in parameters.tables._asdict().items()},
         "kept": parameters.kept,
         "weights": parameters.weights,
+        "idf": parameters.idf,
         "scales": parameters.scales,
         "bias": parameters.bias,
         "least_known": np.array([parameters.least_known]),
@@ -89,9 +89,10 @@ def _tensors(parameters: Parameters) -> dict[str, npt.NDArray[Any]]:
 
 def _parameters(tensors: Mapping[str, npt.NDArray[Any]]) -> Parameters:
     return Parameters(
-        folding=FoldingTable(tensors["folding.index"], tensors["folding.pages"]),
+        tables=Tables(**{name: tensors[f"tables.{name}"] for name in Tables._fields}),
         kept=tensors["kept"],
         weights=tensors["weights"],
+        idf=tensors["idf"],
         scales=tensors["scales"],
         bias=tensors["bias"],
         least_known=float(tensors["least_known"][0]),

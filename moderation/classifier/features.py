@@ -1,29 +1,41 @@
 """From characters to features, in one compiled pass.
 
 A feature is a bucket number below `BUCKETS` (a hash) and a block: n-grams of characters inside
-a word, words, what stands around a word (pairs, pairs with a gap, punctuation), and properties of
-the text as a whole. The same function serves training, scoring and explaining, so the three
-cannot drift apart.
+a word, words, what stands around a word (pairs, gaps, "not", "you" and groups of people nearby,
+punctuation), and properties of the comment as a whole. The same function serves training,
+scoring and explaining, so the three cannot drift apart.
 """
 # ruff: noqa: PLR0917  (compiled functions take their arrays by position)
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from moderation.classifier.compiled import callee, inlined
 from moderation.classifier.folding import (
     CAPITAL,
     CLASS_SHIFT,
     DIGIT,
     IGNORED,
-    LETTER,
     MARK,
     PAGE,
     TARGET_MASK,
 )
+from moderation.classifier.hashing import WORD_SEED, has_bit, hash_word, is_new, mixed, seed, step
 from moderation.classifier.prediction import Document
+from moderation.classifier.spelling import (
+    in_vocabulary,
+    is_letter,
+    is_word,
+    joins,
+    spaced_end,
+    spell,
+    spell_spaced,
+    vocabulary_bit,
+    word_end,
+)
 
 BUCKET_BITS = 22
 BUCKETS = 1 << BUCKET_BITS
@@ -31,70 +43,152 @@ BUCKETS = 1 << BUCKET_BITS
 CHARACTERS, WORDS, CONTEXT, WHOLE = range(4)
 BLOCKS = 4
 
-SHORTEST_GRAM, LONGEST_GRAM = 3, 5
+SEGMENTS = 3
+"""Of a document: text, name, website."""
 
-KEYS_PER_SYMBOL, KEYS_PER_TEXT = 12, 32
-"""Room that `scan` needs: a word of one letter makes the most features per character."""
+_READINGS = 4  # of a word, side by side while it is spelled
 
-# Multiplier of 64-bit FNV-1a, and the finaliser of splitmix64 (Steele, Lea, Flood 2014).
-_PRIME = np.uint64(0x100000001B3)
-_FINAL = np.uint64(0xBF58476D1CE4E5B9)
-_BASIS = np.uint64(0xCBF29CE484222325)
-_MASK = np.uint64(0xFFFFFFFF)
-_SHIFT = np.uint64(64 - BUCKET_BITS)
-_FOLD = np.uint64(29)
-_WORD_SEED, _PAIR_SEED, _SKIP_SEED, _GRAM_SEED, _WHOLE_SEED = (
-    np.uint64(0x9E3779B97F4A7C15 * n & 0xFFFFFFFFFFFFFFFF) for n in range(1, 6)
-)
+_KEYS_PER_SYMBOL, _KEYS_PER_TEXT = 16, 64
+_BLOCK_SHIFT = np.uint32(BUCKET_BITS)
+_BUCKET_MASK = np.uint32(BUCKETS - 1)
+_HASH_SHIFT = np.uint64(64 - BUCKET_BITS)
+
+(
+    _PAIR_SEED, _GAP_SEED, _GRAM_SEED, _WHOLE_SEED, _NAME_SEED, _WEBSITE_SEED,
+    _NUMBER_SEED, _NOT_SEED, _YOU_SEED, _GROUP_SEED, _BEFORE_GROUP_SEED, _EDGE_SEED,
+) = (seed(number) for number in range(2, 14))  # fmt: skip
 
 _EDGE = np.uint64(32)
-_APOSTROPHE, _QUOTE, _STAR = 0x27, 0x2019, 0x2A
-_COLON, _SLASH, _EXCLAMATION = 0x3A, 0x2F, 0x21
+_COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP, _COMMA = 0x3A, 0x2F, 0x21, 0x3F, 0x2E, 0x2C
+_NEAR = 4  # how many words "not", "you" or a group of people reach
 
 
-def _leet() -> npt.NDArray[np.uint32]:
-    """What an ASCII digit or sign stands for inside a word; 0 for nothing."""
-    table = np.zeros(128, np.uint32)
-    for sign, letter in zip("013457@$!|+*", "oieastasiit*", strict=True):
-        table[ord(sign)] = ord(letter)
-    return table
+class Tables(NamedTuple):
+    """What a model knows of characters and words.
+
+    `page_of`, `pages`: see `folding`. `vocabulary`: bitmap of common words. `marked`:
+    open-addressing table of the hashes of words with a part of their own (uint64, 0 for empty), a
+    power of two of slots; `parts`: the part of each, `NOT`, `YOU` or `GROUP` (uint8).
+    """
+
+    page_of: npt.NDArray[np.uint16]
+    pages: npt.NDArray[np.uint32]
+    vocabulary: npt.NDArray[np.uint64]
+    marked: npt.NDArray[np.uint64]
+    parts: npt.NDArray[np.uint8]
 
 
-_LEET = _leet()
+NOT, YOU, GROUP, NO_PART = range(4)
+"""Parts: words that deny, words that address the reader, terms for groups of people."""
+
+
+def marked_words(
+    words: Mapping[str, int],
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
+    """`Tables.marked` and `Tables.parts` for words in lower case without apostrophes."""
+    slots = 1 << (4 * len(words)).bit_length()
+    marked, parts = np.zeros(slots, np.uint64), np.full(slots, NO_PART, np.uint8)
+    for word, part in sorted(words.items()):
+        state = np.uint64(hash_word(np.array([ord(c) for c in word], np.uint32), len(word)))
+        slot = first_slot(state, slots)
+        while marked[slot] != 0:
+            slot = (slot + 1) % slots
+        marked[slot], parts[slot] = state, part
+    return marked, parts
+
+
+@callee
+def first_slot(state, slots):  # type: ignore[no-untyped-def]
+    """Where to look for a hash first in a table of `slots` slots."""
+    return np.int64((mixed(state) >> np.uint64(20)) & np.uint64(slots - 1))
 
 
 def encode(documents: Sequence[Document]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """Code points of all texts in a row, and where each text starts (length + 1 offsets)."""
-    texts = [document.text for document in documents]
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) for text in texts], out=offsets[1:])
-    joined = "".join(texts).encode("utf-32-le", "surrogatepass")
+    """Code points of text, name and website of all documents in a row, and where each of these
+    starts (3 * documents + 1 offsets)."""
+    parts = [part for d in documents for part in (d.text, d.name, d.website)]
+    offsets = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum([len(part) for part in parts], out=offsets[1:])
+    joined = "".join(parts).encode("utf-32-le", "surrogatepass")
     return np.frombuffer(joined, np.uint32), offsets
 
 
-@njit(inline="always")
-def _step(state, symbol):  # type: ignore[no-untyped-def]
-    return (state ^ symbol) * _PRIME
+@callee
+def longest_document(offsets):  # type: ignore[no-untyped-def]
+    """Code points of the longest document, name and website included."""
+    longest = 0
+    for first in range(0, len(offsets) - 1, SEGMENTS):
+        longest = max(longest, offsets[first + SEGMENTS] - offsets[first])
+    return longest
 
 
-@njit(inline="always")
-def _bucket(state):  # type: ignore[no-untyped-def]
-    state = (state ^ (state >> _FOLD)) * _FINAL
-    return np.uint32(state >> _SHIFT)
+class Scratch(NamedTuple):
+    """Working memory of `scan`, made by `make_scratch`.
+
+    `symbols`, `kinds`, `source`: the folded text and where each symbol came from. `word`: the word
+    being read; `padded`: the same with its edges. `keys`: the features, block and bucket in one.
+    `units`: per unit (a word or a sign) its first feature, its start and its end. `recent`: hashes
+    of the three words before this one. `near`: when "not", "you" and a group of people were last
+    met, in words. `last`: start, length, unit of the word before this one and whether it was in
+    the vocabulary. `tally`: features, units, words, words of the vocabulary.
+    """
+
+    symbols: npt.NDArray[np.uint32]
+    kinds: npt.NDArray[np.uint8]
+    source: npt.NDArray[np.int32]
+    word: npt.NDArray[np.uint32]
+    padded: npt.NDArray[np.uint64]
+    keys: npt.NDArray[np.uint32]
+    units: npt.NDArray[np.int32]
+    recent: npt.NDArray[np.uint64]
+    near: npt.NDArray[np.int64]
+    last: npt.NDArray[np.int64]
+    tally: npt.NDArray[np.int64]
 
 
-@njit(inline="always")
-def _is_word(kind):  # type: ignore[no-untyped-def]
-    return kind in (LETTER, CAPITAL, DIGIT)
+@inlined
+def make_scratch(longest):  # type: ignore[no-untyped-def]
+    """Working memory for documents of up to `longest` code points."""
+    room = longest + 4
+    return Scratch(
+        np.empty(room, np.uint32),
+        np.empty(room, np.uint8),
+        np.empty(room, np.int32),
+        np.empty(_READINGS * room, np.uint32),
+        np.empty(2 * room, np.uint64),
+        np.empty(_KEYS_PER_SYMBOL * room + _KEYS_PER_TEXT, np.uint32),
+        np.empty((room, 3), np.int32),
+        np.empty(3, np.uint64),
+        np.empty(3, np.int64),
+        np.empty(4, np.int64),
+        np.empty(4, np.int64),
+    )
 
 
-@njit(nogil=True, cache=True)
-def _fold(codes, index, pages, symbols, kinds, source):  # type: ignore[no-untyped-def]
+@inlined
+def feature(block, state):  # type: ignore[no-untyped-def]
+    """Block and bucket in one uint32, from a hash."""
+    return (np.uint32(block) << _BLOCK_SHIFT) | np.uint32(mixed(state) >> _HASH_SHIFT)
+
+
+@inlined
+def block_of(key):  # type: ignore[no-untyped-def]
+    return key >> _BLOCK_SHIFT
+
+
+@inlined
+def bucket_of(key):  # type: ignore[no-untyped-def]
+    return key & _BUCKET_MASK
+
+
+@callee
+def _fold(codes, tables, symbols, kinds, source):  # type: ignore[no-untyped-def]
     """Write the folded text; return its length."""
+    page_of, pages = tables.page_of, tables.pages
     length = 0
     for position in range(len(codes)):
         code = codes[position]
-        entry = pages[index[code // PAGE], code % PAGE]
+        entry = pages[page_of[code // PAGE], code % PAGE]
         kind = entry >> CLASS_SHIFT
         if kind == IGNORED:
             continue
@@ -107,79 +201,18 @@ def _fold(codes, index, pages, symbols, kinds, source):  # type: ignore[no-untyp
     return length
 
 
-@njit(inline="always")
-def _joins(symbols, kinds, position, length):  # type: ignore[no-untyped-def]
-    """Whether the sign at `position` belongs to the word around it: it stands for a letter, or
-    is an apostrophe, and a letter follows."""
-    symbol = symbols[position]
-    if position + 1 >= length or kinds[position] != MARK or not _is_word(kinds[position + 1]):
-        return False
-    if symbol in (_APOSTROPHE, _QUOTE):
-        return True
-    return symbol < 128 and _LEET[symbol] != 0 and kinds[position + 1] != DIGIT
+@inlined
+def _part(tables, state):  # type: ignore[no-untyped-def]
+    marked = tables.marked
+    slot = first_slot(state, len(marked))
+    while marked[slot] != 0:
+        if marked[slot] == state:
+            return tables.parts[slot]
+        slot = (slot + 1) & (len(marked) - 1)
+    return NO_PART
 
 
-@njit(nogil=True, cache=True)
-def _word_end(symbols, kinds, start, length):  # type: ignore[no-untyped-def]
-    end = start + 1
-    while end < length and (
-        _is_word(kinds[end])
-        or _joins(symbols, kinds, end, length)
-        or (symbols[end] == _STAR and end - start <= 4 and _is_word(kinds[start]))
-    ):
-        end += 1
-    return end
-
-
-@njit(nogil=True, cache=True)
-def _spell(symbols, kinds, start, end, word):  # type: ignore[no-untyped-def]
-    """Write the word as it was meant, without apostrophes, signs read as letters and a letter
-    repeated three times or more written once; return its length."""
-    letters = 0
-    for position in range(start, end):
-        letters += kinds[position] in (LETTER, CAPITAL)
-    length = 0
-    position = start
-    while position < end:
-        symbol = symbols[position]
-        run = 1
-        while position + run < end and symbols[position + run] == symbol:
-            run += 1
-        position += run
-        if symbol in (_APOSTROPHE, _QUOTE):
-            continue
-        if letters and symbol < 128 and _LEET[symbol] != 0:
-            symbol = _LEET[symbol]
-        copies = run if run < 3 or letters == 0 else 1
-        for _ in range(copies):
-            word[length] = symbol
-            length += 1
-    return length
-
-
-@njit(nogil=True, cache=True)
-def _letter_run(kinds, start, length):  # type: ignore[no-untyped-def]
-    """End of a row of single letters with one separator between them ("s p a c e d"), or
-    `start` when there are not at least three."""
-    count, position = 0, start
-    while position < length and kinds[position] in (LETTER, CAPITAL):
-        if position + 1 < length and _is_word(kinds[position + 1]):
-            break
-        count += 1
-        position += 2
-    return position - 1 if count >= 3 else start
-
-
-@njit(nogil=True, cache=True)
-def _spell_spaced(symbols, start, end, word):  # type: ignore[no-untyped-def]
-    length = 0
-    for position in range(start, end, 2):
-        word[length] = symbols[position]
-        length += 1
-    return length
-
-
-@njit(nogil=True, cache=True)
+@callee
 def _level(value, total):  # type: ignore[no-untyped-def]
     """A share as one of seven levels."""
     if total == 0 or value == 0:
@@ -188,7 +221,7 @@ def _level(value, total):  # type: ignore[no-untyped-def]
     return 1 + (share > 0.02) + (share > 0.1) + (share > 0.25) + (share > 0.5) + (share > 0.8)
 
 
-@njit(nogil=True, cache=True)
+@callee
 def _magnitude(value):  # type: ignore[no-untyped-def]
     """A count as its number of binary digits."""
     digits = 0
@@ -198,17 +231,18 @@ def _magnitude(value):  # type: ignore[no-untyped-def]
     return digits
 
 
-@njit(nogil=True, cache=True)
-def _whole(symbols, kinds, length, words, keys, blocks, count):  # type: ignore[no-untyped-def]
-    capitals = letters = digits = marks = loud = links = foreign = 0
+@callee
+def _whole(symbols, kinds, length, words, keys, count):  # type: ignore[no-untyped-def]
+    """Write the properties of the whole text; return the number of features so far."""
+    capitals = letters = digits = marks = loud = asking = links = foreign = 0
     for position in range(length):
-        kind = kinds[position]
+        kind, symbol = kinds[position], symbols[position]
         capitals += kind == CAPITAL
-        letters += kind in (LETTER, CAPITAL)
+        letters += is_letter(kind)
         digits += kind == DIGIT
         marks += kind == MARK
-        symbol = symbols[position]
         loud += symbol == _EXCLAMATION
+        asking += symbol == _QUESTION
         foreign += symbol > 127
         links += (
             symbol == _COLON
@@ -222,125 +256,252 @@ def _whole(symbols, kinds, length, words, keys, blocks, count):  # type: ignore[
         _level(marks, length),
         _level(foreign, length),
         min(_magnitude(loud), 4),
+        min(_magnitude(asking), 3),
         min(_magnitude(links), 4),
         _magnitude(length),
         _level(links * 20, length),
         _level(words, length),
     )
     for number in range(len(levels)):
-        state = _step(_WHOLE_SEED, np.uint64(number * 64 + levels[number] + 1))
-        keys[count] = _bucket(state)
-        blocks[count] = WHOLE
+        keys[count] = feature(WHOLE, step(_WHOLE_SEED, np.uint64(number * 64 + levels[number] + 1)))
         count += 1
     return count
 
 
-@njit(nogil=True, cache=True)
-def _grams(word, size, keys, blocks, count):  # type: ignore[no-untyped-def]
-    """N-grams of the word with an edge at either side."""
-    for start in range(-1, size + 1):
-        state = _GRAM_SEED
-        for offset in range(LONGEST_GRAM):
-            position = start + offset
-            if position > size:
-                break
-            inside = 0 <= position < size
-            state = _step(state, np.uint64(word[position]) if inside else _EDGE)
-            if offset + 1 >= SHORTEST_GRAM:
-                keys[count] = _bucket(state)
-                blocks[count] = CHARACTERS
+@callee
+def _aside(codes, tables, scratch, salt, count):  # type: ignore[no-untyped-def]
+    """Write the words of a name or a website as properties of the whole comment."""
+    symbols, kinds, word = scratch.symbols, scratch.kinds, scratch.word
+    length = _fold(codes, tables, symbols, kinds, scratch.source)
+    position = 0
+    while position < length:
+        if is_word(kinds[position]):
+            end = word_end(symbols, kinds, position, length)
+            size = spell(symbols, kinds, position, end, tables.vocabulary, word)
+            scratch.keys[count] = feature(WHOLE, salt ^ hash_word(word, size))
+            count += 1
+            position = end
+        else:
+            position += 1
+    return count
+
+
+@callee
+def _grams(word, size, padded, keys, count):  # type: ignore[no-untyped-def]
+    """Write the n-grams, 3 to 5 long, of the word with an edge at either side; return the features
+    so far."""
+    padded[0] = _EDGE
+    for place in range(size):
+        padded[place + 1] = word[place]
+    padded[size + 1] = _EDGE
+    for start in range(size):
+        state = step(step(step(_GRAM_SEED, padded[start]), padded[start + 1]), padded[start + 2])
+        keys[count] = feature(CHARACTERS, state)
+        count += 1
+        if start + 1 < size:
+            state = step(state, padded[start + 3])
+            keys[count] = feature(CHARACTERS, state)
+            count += 1
+            if start + 2 < size:
+                keys[count] = feature(CHARACTERS, step(state, padded[start + 4]))
                 count += 1
     return count
 
 
-@njit(nogil=True, cache=True)
-def scan(codes, index, pages, scratch, keys, blocks, starts, ends):  # type: ignore[no-untyped-def]
-    """Write the features of one text, repeats included; return (features, words).
+@inlined
+def _pair(keys, count, one, other):  # type: ignore[no-untyped-def]
+    keys[count] = feature(CONTEXT, step(one, other >> np.uint64(20)))
+    return count + 1
 
-    `codes`: uint32 code points. `index`, `pages`: the folding table. `scratch`: uint32 of four
-    times length + 2. `keys` (uint32 bucket), `blocks` (uint8), `starts`, `ends` (int32, code
-    points of the original text, both 0 for the whole): `KEYS_PER_SYMBOL` times length +
-    `KEYS_PER_TEXT` each.
+
+_FEATURES, _UNITS, _WORD_COUNT, _KNOWN = range(4)
+_START, _LENGTH, _UNIT, _WAS_KNOWN = range(4)
+
+
+@inlined
+def _end_sentence(scratch):  # type: ignore[no-untyped-def]
+    """The edge of a sentence is a word, and nothing reaches over it."""
+    recent = scratch.recent
+    recent[0], recent[1], recent[2] = recent[1], recent[2], _EDGE_SEED
+    scratch.near[:] = scratch.tally[_WORD_COUNT] - _NEAR
+
+
+@inlined
+def _take_sign(position, scratch):  # type: ignore[no-untyped-def]
+    symbol, tally, units = scratch.symbols[position], scratch.tally, scratch.units
+    unit = tally[_UNITS]
+    units[unit, 0] = tally[_FEATURES]
+    units[unit, 1], units[unit, 2] = scratch.source[position], scratch.source[position] + 1
+    scratch.keys[tally[_FEATURES]] = feature(CONTEXT, step(WORD_SEED, np.uint64(symbol)))
+    tally[_FEATURES] += 1
+    tally[_UNITS] += 1
+    if symbol in (_STOP, _EXCLAMATION, _QUESTION):
+        _end_sentence(scratch)
+
+
+@inlined
+def _rejoin(position, size, is_known, tables, scratch):  # type: ignore[no-untyped-def]
+    """Put a word back together that was cut in two by a space or a sign ("st upid", "stu.pid"):
+    its parts are not both words, and together they are one. Returns its length, else 0."""
+    last, word = scratch.last, scratch.word
+    gap = position - last[_START] - last[_LENGTH]
+    if last[_LENGTH] == 0 or gap > 1 or (is_known and last[_WAS_KNOWN]):
+        return 0
+    before, joined = last[_LENGTH], word[size:]
+    for place in range(before):
+        joined[place] = scratch.symbols[last[_START] + place]
+    for place in range(size):
+        joined[before + place] = word[place]
+    if not in_vocabulary(tables.vocabulary, joined, before + size):
+        return 0
+    for place in range(before + size):
+        word[place] = joined[place]
+    return before + size
+
+
+@inlined
+def _surroundings(state, part, scratch, count):  # type: ignore[no-untyped-def]
+    """Write what stands around a word; return the features so far."""
+    keys, recent, near = scratch.keys, scratch.recent, scratch.near
+    words = scratch.tally[_WORD_COUNT]
+    count = _pair(keys, count, recent[2] ^ _PAIR_SEED, state)
+    count = _pair(keys, count, recent[1] ^ _GAP_SEED, state)
+    if words - near[NOT] < _NEAR:
+        count = _pair(keys, count, _NOT_SEED, state)
+    if words - near[YOU] < _NEAR:
+        count = _pair(keys, count, _YOU_SEED, state)
+    if words - near[GROUP] < _NEAR:
+        count = _pair(keys, count, _GROUP_SEED, state)
+    if part == GROUP:
+        count = _pair(keys, count, recent[0] ^ _BEFORE_GROUP_SEED, state)
+    return count
+
+
+@inlined
+def _remember(state, part, scratch):  # type: ignore[no-untyped-def]
+    recent = scratch.recent
+    recent[0], recent[1], recent[2] = recent[1], recent[2], state
+    if part != NO_PART:
+        scratch.near[part] = scratch.tally[_WORD_COUNT]
+
+
+@inlined
+def _spell_at(position, length, tables, scratch):  # type: ignore[no-untyped-def]
+    """Spell the word at `position`; return (its end in the text, its length)."""
+    symbols, kinds, word = scratch.symbols, scratch.kinds, scratch.word
+    end = spaced_end(kinds, position, length)
+    if end > position:
+        return end, spell_spaced(symbols, position, end, word)
+    end = word_end(symbols, kinds, position, length)
+    return end, spell(symbols, kinds, position, end, tables.vocabulary, word)
+
+
+@inlined
+def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-def]
+    """Write the features of the word at `position`; return where it ends."""
+    word, keys, tally = scratch.word, scratch.keys, scratch.tally
+    units, last = scratch.units, scratch.last
+    end, size = _spell_at(position, length, tables, scratch)
+    state = hash_word(word, size)
+    is_known = has_bit(tables.vocabulary, vocabulary_bit(state))
+    whole = _rejoin(position, size, is_known, tables, scratch)
+    if whole:
+        size, state, is_known = whole, hash_word(word, whole), True
+        tally[_UNITS] = last[_UNIT]
+        scratch.recent[2] = scratch.recent[1]
+    unit = tally[_UNITS]
+    part = _part(tables, state)
+    if part == GROUP and scratch.recent[2] == _GROUP_SEED and unit == last[_UNIT] + 1:
+        # "black women": one group.
+        units[unit - 1, 2] = scratch.source[end - 1] + 1
+        last[_START], last[_LENGTH] = position, end - position
+        return end
+    if not whole:
+        units[unit, 0], units[unit, 1] = tally[_FEATURES], scratch.source[position]
+    units[unit, 2] = scratch.source[end - 1] + 1
+    count = tally[_FEATURES]
+    if part == GROUP:
+        state, is_known = _GROUP_SEED, True
+    else:
+        count = _grams(word, size, scratch.padded, keys, count)
+    keys[count] = feature(WORDS, state)
+    count += 1
+    if scratch.kinds[position] == DIGIT:
+        # Years, prices and telephone numbers differ in length more than in digits.
+        keys[count] = feature(CONTEXT, step(_NUMBER_SEED, np.uint64(size)))
+        count += 1
+    tally[_FEATURES] = _surroundings(state, part, scratch, count)
+    _remember(state, part, scratch)
+    last[_START], last[_LENGTH], last[_UNIT], last[_WAS_KNOWN] = (
+        position,
+        end - position,
+        unit,
+        is_known,
+    )
+    tally[_UNITS] += 1
+    tally[_WORD_COUNT] += 1
+    tally[_KNOWN] += is_known
+    return end
+
+
+@callee
+def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-def]
+    """Write the features of one document, repeats included, to the scratch memory.
+
+    A unit's features run from its first to the next unit's first; what follows the last unit's
+    belongs to the whole comment. How many there are is in `scratch.tally`.
     """
-    room = len(codes) + 2
-    symbols, kinds = scratch[:room], scratch[room : 2 * room]
-    source, word = scratch[2 * room : 3 * room], scratch[3 * room :]
-    length = _fold(codes, index, pages, symbols, kinds, source)
-    count = words = 0
-    before, previous = _PAIR_SEED, _PAIR_SEED
+    symbols, kinds, tally = scratch.symbols, scratch.kinds, scratch.tally
+    first = document * SEGMENTS
+    text = codes[offsets[first] : offsets[first + 1]]
+    length = _fold(text, tables, symbols, kinds, scratch.source)
+    tally[:] = 0
+    scratch.recent[:] = _EDGE_SEED
+    scratch.near[:] = -_NEAR
+    scratch.last[:] = 0
     position = 0
     while position < length:
-        if not (_is_word(kinds[position]) or _joins(symbols, kinds, position, length)):
-            if kinds[position] == MARK:
-                keys[count] = _bucket(_step(_WORD_SEED, np.uint64(symbols[position])))
-                blocks[count] = CONTEXT
-                starts[count], ends[count] = source[position], source[position + 1]
-                count += 1
-            position += 1
-            continue
-        end = _letter_run(kinds, position, length)
-        if end > position:
-            size = _spell_spaced(symbols, position, end, word)
+        if is_word(kinds[position]) or joins(symbols, kinds, position, length):
+            position = _take_word(position, length, tables, scratch)
         else:
-            end = _word_end(symbols, kinds, position, length)
-            size = _spell(symbols, kinds, position, end, word)
-        first = count
-        current = _WORD_SEED
-        for letter in range(size):
-            current = _step(current, np.uint64(word[letter]))
-        keys[count] = _bucket(current)
-        keys[count + 1] = _bucket(_step(previous ^ _PAIR_SEED, current & _MASK))
-        keys[count + 2] = _bucket(_step(before ^ _SKIP_SEED, current & _MASK))
-        blocks[count] = WORDS
-        blocks[count + 1 : count + 3] = CONTEXT
-        count = _grams(word, size, keys, blocks, count + 3)
-        starts[first:count] = source[position]
-        ends[first:count] = source[end]
-        before, previous = previous, current
-        words += 1
-        position = end
-    first = count
-    count = _whole(symbols, kinds, length, words, keys, blocks, count)
-    starts[first:count] = 0
-    ends[first:count] = 0
-    return count, words
+            if kinds[position] == MARK:
+                _take_sign(position, scratch)
+            position += 1
+    count = tally[_FEATURES]
+    scratch.units[tally[_UNITS], 0] = count
+    count = _whole(symbols, kinds, length, tally[_WORD_COUNT], scratch.keys, count)
+    name = codes[offsets[first + 1] : offsets[first + 2]]
+    count = _aside(name, tables, scratch, _NAME_SEED, count)
+    website = codes[offsets[first + 2] : offsets[first + 3]]
+    tally[_FEATURES] = _aside(website, tables, scratch, _WEBSITE_SEED, count)
 
 
-@njit(nogil=True, cache=True)
-def is_new(seen, key):  # type: ignore[no-untyped-def]
-    """Add `key` to the open-addressing set `seen` (size a power of two, 0 for empty)."""
-    wrap = np.uint32(len(seen) - 1)
-    slot = (key * np.uint32(0x9E3779B1)) >> np.uint32(7) & wrap
-    while seen[slot] != 0:
-        if seen[slot] == key + 1:
-            return False
-        slot = (slot + np.uint32(1)) & wrap
-    seen[slot] = key + 1
-    return True
+@inlined
+def make_seen(scratch):  # type: ignore[no-untyped-def]
+    """Room for `keep_distinct`."""
+    size = 64
+    while size < 2 * len(scratch.keys):
+        size *= 2
+    return np.empty(size, np.uint32)
 
 
-@njit(inline="always")
-def is_kept(kept, key):  # type: ignore[no-untyped-def]
-    return (kept[key >> np.uint32(6)] >> np.uint64(key & np.uint32(63))) & np.uint64(1) != 0
+@callee
+def keep_distinct(keys, count, kept, seen):  # type: ignore[no-untyped-def]
+    """Move the distinct kept features to the front; return their number.
 
-
-@njit(nogil=True, cache=True)
-def known_features(keys, blocks, count, kept):  # type: ignore[no-untyped-def]
-    """Move the distinct kept features to the front; return (their number, known words).
-
-    `kept` is a bitmap, uint64 of `BUCKETS` / 64. A bucket seen in two blocks counts in the first.
+    `kept`: bitmap of buckets. `seen`: uint32 of a power of two not below twice `count`. A bucket
+    met in two blocks belongs to the first.
     """
     size = 64
     while size < 2 * count:
         size *= 2
-    seen = np.zeros(size, np.uint32)
-    found = known = 0
+    seen[:size] = 0
+    wrap = np.uint32(size - 1)
+    found = 0
     for number in range(count):
-        key, block = keys[number], blocks[number]
-        if not is_kept(kept, key):
-            continue
-        known += block == WORDS
-        if is_new(seen, key):
-            keys[found], blocks[found] = key, block
+        key = keys[number]
+        bucket = bucket_of(key)
+        if has_bit(kept, np.uint64(bucket)) and is_new(seen, wrap, bucket + np.uint32(1)):
+            keys[found] = key
             found += 1
-    return found, known
+    return found

@@ -6,8 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier.features import WHOLE
-from moderation.classifier.folding import FoldingTable
+from moderation.classifier.features import Tables
 from moderation.classifier.prediction import REJECT, Reason
 
 HEADS: tuple[str, ...] = (*Reason, REJECT)
@@ -17,31 +16,29 @@ HEADS: tuple[str, ...] = (*Reason, REJECT)
 class Parameters:
     """What training found.
 
-    `kept`: bitmap of the buckets with weights (uint64). `weights`: one row per kept bucket in
-    ascending order, one column per head in the order of `HEADS` (int8). `scales`: what one unit
-    of a weight is worth in log-odds; `bias`: log-odds of an empty text (float64, one per head).
-    `least_known`: the share of known words below which a text is out of depth.
+    `kept`: bitmap of the buckets with weights. `weights`: one row per kept bucket in ascending
+    order, one column per head in the order of `HEADS` (int8), each already multiplied by the
+    bucket's `idf` (uint8). `scales`: what one unit of a weight is worth in log-odds; `bias`:
+    log-odds of an empty comment (float64, one per head). `least_known`: the share of words of the
+    vocabulary below which a comment is out of depth unless its language is certain.
     """
 
-    folding: FoldingTable
+    tables: Tables
     kept: npt.NDArray[np.uint64]
     weights: npt.NDArray[np.int8]
+    idf: npt.NDArray[np.uint8]
     scales: npt.NDArray[np.float64]
     bias: npt.NDArray[np.float64]
     least_known: float
 
     @cached_property
-    def ranks(self) -> npt.NDArray[np.int64]:
+    def ranks(self) -> npt.NDArray[np.uint32]:
         """How many buckets are kept before each word of the bitmap."""
-        ones = np.bitwise_count(self.kept).astype(np.int64)
-        return np.cumsum(ones) - ones
+        ones = np.bitwise_count(self.kept).astype(np.uint32)
+        return np.cumsum(ones, dtype=np.uint32) - ones
 
-
-def unit(counts: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-    """Value of one feature per text and block, so that a block's vector has length 1.
-
-    Properties of the whole text are not scaled: there is one of each.
-    """
-    values = 1 / np.sqrt(np.maximum(counts, 1))
-    values[:, WHOLE] = 1
-    return values
+    @cached_property
+    def packed(self) -> npt.NDArray[np.uint64]:
+        """Eight weights of a row, each plus 128, as the bytes of one number."""
+        biased = self.weights.view(np.uint8) ^ np.uint8(128)
+        return np.ascontiguousarray(biased).view(np.uint64)[:, 0]

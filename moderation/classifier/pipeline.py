@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier import scoring
+from moderation.classifier import language, scoring
 from moderation.classifier.explain import explain
 from moderation.classifier.features import encode
-from moderation.classifier.parameters import HEADS, Parameters, unit
+from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.prediction import REJECT, Document, Explanation, Prediction, Reason
 
 
@@ -28,25 +28,24 @@ class Classifier:
         """One prediction per document, in their order."""
         log_odds, words = self.log_odds(documents)
         probabilities = (1 / (1 + np.exp(-log_odds))).tolist()
-        able = self._able(words).tolist()
         return [
             Prediction(
-                reject=row[-1], reasons=dict(zip(self.reasons, row, strict=False)), able=judge
+                reject=row[-1],
+                reasons=dict(zip(self.reasons, row, strict=False)),
+                able=self._able(document, *tally),
             )
-            for row, judge in zip(probabilities, able, strict=True)
+            for document, row, tally in zip(documents, probabilities, words.tolist(), strict=True)
         ]
 
     def log_odds(
         self, documents: Sequence[Document]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Log-odds (documents x `HEADS`) and, per document, its words and its known words."""
         given = self.parameters
         codes, offsets = encode(documents)
-        sums, counts, words = scoring.score(
-            codes, offsets, given.folding.index, given.folding.pages, given.kept, given.ranks,
-            given.weights,
-        )  # fmt: skip
-        margins = (sums * unit(counts)[:, :, None]).sum(axis=1)
+        margins, words = scoring.score(
+            codes, offsets, given.tables, given.kept, given.ranks, given.packed, given.idf
+        )
         return given.bias + given.scales * margins, words
 
     def explain(self, documents: Sequence[Document], head: str = REJECT) -> list[Explanation]:
@@ -57,10 +56,11 @@ class Classifier:
 
     def warm_up(self) -> None:
         """Compile, or read the compiled code from its cache, before the first comment waits."""
-        document = Document("Warm up.")
+        document = Document("Je ne sais pas ce que vous voulez.")
         self.predict([document])
         self.explain([document])
 
-    def _able(self, words: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        total, known = words[:, 0], words[:, 1]
-        return (known > 0) & (known >= self.parameters.least_known * total)
+    def _able(self, document: Document, words: int, known: int) -> bool:
+        return language.able(
+            document.text, words, known, self.languages, self.parameters.least_known
+        )

@@ -8,11 +8,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from moderation.classifier import artifact
+from moderation.classifier.features import BUCKET_BITS
+from moderation.classifier.hashing import bitmap
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import REJECT, Reason
+from moderation.classifier.prediction import REJECT, Document, Reason
+from training.model import Linear
 from training.train import quantise
-from training.vectorizer import CommentVectorizer, bitmap
+from training.vectorizer import CommentVectorizer
 
 THINGS = ["article", "recipe", "photo", "garden", "bridge", "concert", "paper", "museum"]
 FRIENDLY = ["Thank you for this {}!", "I liked the {} a lot.", "We saw the {} last week, lovely."]
@@ -40,25 +43,28 @@ class Trained:
 
     def __init__(self) -> None:
         texts, labels = invented()
-        self.vectorizer = CommentVectorizer(features=4000, least_frequency=1)
+        self.vectorizer = CommentVectorizer(features=4000, least_frequency=1, common=1)
         matrix = self.vectorizer.fit_transform(texts, labels)
         self.heads = [LogisticRegression(C=10).fit(matrix, column) for column in labels.T]
-        columns, scales = zip(*(quantise(head.coef_[0]) for head in self.heads), strict=True)
+        linear = [Linear(head.coef_[0], head.intercept_[0]) for head in self.heads]
+        weights, scales = quantise(linear, self.vectorizer.idf_)
         self.parameters = Parameters(
-            folding=self.vectorizer.folding_,
-            kept=bitmap(self.vectorizer.buckets_),
-            weights=np.column_stack(columns),
-            scales=np.array(scales),
+            tables=self.vectorizer.tables_,
+            kept=bitmap(self.vectorizer.buckets_, BUCKET_BITS),
+            weights=weights,
+            idf=self.vectorizer.idf_,
+            scales=scales,
             bias=np.array([head.intercept_[0] for head in self.heads]),
             least_known=0.3,
         )
 
-    def reference(self, texts: list[str]) -> np.ndarray:
+    def reference(self, documents: list[Document]) -> np.ndarray:
         """Log-odds as scikit-learn computes them with the weights that are stored."""
-        matrix = self.vectorizer.transform(texts).astype(np.float64)
+        matrix = self.vectorizer.transform(documents).astype(np.float64)
         columns = []
         for number, head in enumerate(self.heads):
-            head.coef_ = (self.parameters.weights[:, [number]] * self.parameters.scales[number]).T
+            stored = self.parameters.weights[:, number] * self.parameters.scales[number]
+            head.coef_ = (stored / self.parameters.idf)[None, :]
             columns.append(head.decision_function(matrix))
         return np.column_stack(columns)
 

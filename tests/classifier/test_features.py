@@ -1,31 +1,54 @@
 import numpy as np
 import pytest
 
-from moderation.classifier import folding
 from moderation.classifier.features import (
     BUCKETS,
+    CHARACTERS,
     CONTEXT,
-    KEYS_PER_SYMBOL,
-    KEYS_PER_TEXT,
+    GROUP,
+    NOT,
     WHOLE,
     WORDS,
+    YOU,
+    Tables,
+    block_of,
+    bucket_of,
     encode,
+    longest_document,
+    make_scratch,
+    marked_words,
     scan,
 )
+from moderation.classifier.hashing import bitmap, hash_word
 from moderation.classifier.prediction import Document
+from moderation.classifier.spelling import VOCABULARY_BITS, vocabulary_bit
+from training import folding
 
-TABLE = folding.build()
+COMMON = ["idiot", "idiots", "good", "loser", "the", "pen", "is", "sad", "thank", "ass"]
+MARKED = {"martian": GROUP, "martians": GROUP, "venusian": GROUP, "not": NOT, "you": YOU}
 
 
-def features(text: str, block: int) -> set[int]:
-    codes, _ = encode([Document(text)])
-    room = KEYS_PER_SYMBOL * len(codes) + KEYS_PER_TEXT
-    keys, blocks = np.zeros(room, np.uint32), np.zeros(room, np.uint8)
-    places = np.zeros((2, room), np.int32)
-    scratch = np.empty(4 * (len(codes) + 2), np.uint32)
-    count, _ = scan(codes, TABLE.index, TABLE.pages, scratch, keys, blocks, *places)
-    assert keys[:count].max(initial=0) < BUCKETS
-    return set(keys[:count][blocks[:count] == block].tolist())
+def _tables() -> Tables:
+    words = [np.array([ord(c) for c in word], np.uint32) for word in COMMON]
+    places = [int(vocabulary_bit(np.uint64(hash_word(word, len(word))))) for word in words]
+    return Tables(
+        *folding.build(), bitmap(np.array(places), VOCABULARY_BITS), *marked_words(MARKED)
+    )
+
+
+TABLES = _tables()
+
+
+def features(document: Document | str, block: int) -> set[int]:
+    if isinstance(document, str):
+        document = Document(document)
+    codes, offsets = encode([document])
+    scratch = make_scratch(longest_document(offsets))
+    scan(codes, offsets, 0, TABLES, scratch)
+    count = scratch.tally[0]
+    found = [int(key) for key in scratch.keys[:count]]
+    assert all(0 <= bucket_of(key) < BUCKETS for key in found)
+    return {bucket_of(key) for key in found if block_of(key) == block}
 
 
 @pytest.mark.parametrize(
@@ -33,8 +56,11 @@ def features(text: str, block: int) -> set[int]:
     [
         "IDIOT",
         "1d10t",
+        "1di0t",
         "id!ot",
+        "|diot",
         "idiooooot",
+        "iiddiioott",
         "i d i o t",
         "i.d.i.o.t",
         "i-d-i-o-t",
@@ -43,10 +69,30 @@ def features(text: str, block: int) -> set[int]:
         "ídíöt",
         "𝐢𝐝𝐢𝐨𝐭",
         "ⓘⓓⓘⓞⓣ",
+        "іdіоt",
+        "ιdιοt",
+        "id'iot",
     ],
 )
 def test_a_disguised_word_is_the_word(disguise: str) -> None:
     assert features(disguise, WORDS) == features("idiot", WORDS)
+
+
+@pytest.mark.parametrize("disguise", ["id iot", "idi.ot", "id_iot", "idi-ot"])
+def test_a_word_cut_in_two_is_found_too(disguise: str) -> None:
+    assert features("idiot", WORDS) <= features(disguise, WORDS)
+
+
+def test_two_words_that_make_a_third_stay_two() -> None:
+    assert features("the pen is sad", WORDS).isdisjoint(features("penis", WORDS))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("goood", "good"), ("gooooood", "good"), ("1oser", "loser"), ("a55", "ass")],
+)
+def test_the_vocabulary_decides_between_readings(written: str, meant: str) -> None:
+    assert features(written, WORDS) == features(meant, WORDS)
 
 
 @pytest.mark.parametrize(("one", "other"), [("idiot", "idiom"), ("1000", "2000"), ("no", "on")])
@@ -62,8 +108,25 @@ def test_an_exclamation_mark_after_a_word_is_not_a_letter() -> None:
     assert features("idiot!", WORDS) == features("idiot", WORDS)
 
 
+@pytest.mark.parametrize("block", [CHARACTERS, WORDS, CONTEXT])
+def test_a_sentence_says_the_same_of_every_group(block: int) -> None:
+    assert features("I like a martian", block) == features("I like a venusian", block)
+    assert features("All martians sing", block) == features("All venusian martians sing", block)
+
+
 def test_the_order_of_words_matters() -> None:
     assert features("not you", CONTEXT) != features("you not", CONTEXT)
+
+
+def test_a_word_denied_is_another_feature() -> None:
+    assert not features("not really an idiot", CONTEXT) <= features("really an idiot", CONTEXT)
+
+
+def test_nothing_reaches_over_the_end_of_a_sentence() -> None:
+    near, further = features("not sad", CONTEXT), features("not really sad", CONTEXT)
+    denied = (near & further) - features("not", CONTEXT)
+    assert denied
+    assert denied.isdisjoint(features("certainly not. sad", CONTEXT))
 
 
 def test_shouting_shows_in_the_whole_text() -> None:
@@ -72,3 +135,16 @@ def test_shouting_shows_in_the_whole_text() -> None:
 
 def test_a_link_shows_in_the_whole_text() -> None:
     assert features("see http://a.example", WHOLE) != features("see https a.example x", WHOLE)
+
+
+def test_name_and_website_show_in_the_whole_comment_only() -> None:
+    plain = Document("Thank you")
+    named = Document("Thank you", name="Martha", website="http://a.example")
+    assert features(plain, WHOLE) < features(named, WHOLE)
+    for block in (CHARACTERS, WORDS, CONTEXT):
+        assert features(plain, block) == features(named, block)
+
+
+def test_a_very_long_word_is_no_problem() -> None:
+    assert features("a1" * 20_000, CHARACTERS)
+    assert features("i " * 20_000, WORDS)

@@ -21,8 +21,12 @@ TEXTS = [
 
 
 def test_the_compiled_path_equals_scikit_learn(trained, classifier: Classifier) -> None:
-    log_odds, _ = classifier.log_odds([Document(text) for text in TEXTS])
-    np.testing.assert_allclose(log_odds, trained.reference(TEXTS), rtol=0, atol=1e-6)
+    documents = [Document(text) for text in TEXTS] + [
+        Document("Thank you", name="Cheap Pills", website="http://pills.example"),
+        Document("", name="idiot"),
+    ]
+    log_odds, _ = classifier.log_odds(documents)
+    np.testing.assert_allclose(log_odds, trained.reference(documents), rtol=0, atol=1e-6)
 
 
 def test_a_batch_gives_what_each_comment_gives_alone(classifier: Classifier) -> None:

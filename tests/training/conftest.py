@@ -6,6 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from training.cli import train
 
 WORDS = ["river", "tower", "market", "garden", "engine", "letter", "window", "season"]
 
@@ -31,7 +34,7 @@ def spam_rows(count: int) -> list[dict[str, object]]:
     for number in range(count):
         bad = number % 2
         text = sentence(generator, "cheap pills http://pills.example" if bad else "lovely")
-        rows.append({"text": text, "label": bad, "page": f"page {number % 40}"})
+        rows.append({"text": text, "label": bad, "page": f"page {number % 41}"})
     return rows
 
 
@@ -47,9 +50,11 @@ seed = 3
 languages = ["en"]
 features = 3000
 least_frequency = 1
-regularisation = 10.0
-calibration = 0.3
-test = 0.3
+common = 1
+regularisation = { default = 10.0 }
+folds = 2
+disguised = 0.2
+per_template = 2
 goal = 0.95
 
 [[sets]]
@@ -81,3 +86,14 @@ def recipe_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "small.toml"
     path.write_text(RECIPE)
     return path
+
+
+@pytest.fixture(scope="session")
+def trained(data: Path, recipe_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with model.safetensors and card.md, written by the training command."""
+    folder = tmp_path_factory.mktemp("trained")
+    arguments = ["--data", data, "--recipe", recipe_path, "--jobs", 1]
+    arguments += ["--output", folder / "model.safetensors", "--card", folder / "card.md"]
+    result = CliRunner().invoke(train, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return folder

@@ -3,33 +3,43 @@ import pytest
 
 from moderation.classifier.prediction import Document
 from training import metrics
-from training.calibration import calibrate
+from training.model import combine
 from training.records import Record
 from training.softlabels import harden
-from training.splits import Part, split
+from training.splits import folds
 from training.thresholds import hold_from, wilson
 
 
-def record(group: str, source: str = "set") -> Record:
-    return Record(Document("text"), {}, 1.0, group, source, "1")
+def record(group: str, source: str = "set", copied_from: str = "") -> Record:
+    return Record(Document("text"), {}, 1.0, group, source, copied_from=copied_from)
 
 
 def test_a_group_is_never_on_both_sides() -> None:
-    records = [record(f"g{number % 50}") for number in range(500)]
-    parts = split(records, calibration=0.3, test=0.3, seed=1)
-    sides: dict[str, set[Part]] = {}
-    for item, part in zip(records, parts, strict=True):
-        sides.setdefault(item.group, set()).add(part)
+    records = [record(f"g{number % 200}") for number in range(1000)]
+    sides: dict[str, set[int]] = {}
+    for item, fold in zip(records, folds(records, 3, seed=1), strict=True):
+        sides.setdefault(item.group, set()).add(int(fold))
     assert all(len(side) == 1 for side in sides.values())
-    assert set(parts) == set(Part)
+    assert set.union(*sides.values()) == {0, 1, 2}
 
 
-def test_a_split_has_the_shares_asked_for_and_depends_on_the_seed() -> None:
+def test_folds_are_about_equal_and_depend_on_the_seed() -> None:
     records = [record(f"g{number}") for number in range(4000)]
-    parts = split(records, calibration=0.2, test=0.1, seed=1)
-    assert parts.count(Part.CALIBRATION) / 4000 == pytest.approx(0.2, abs=0.03)
-    assert parts.count(Part.TEST) / 4000 == pytest.approx(0.1, abs=0.03)
-    assert parts != split(records, calibration=0.2, test=0.1, seed=2)
+    found = folds(records, 4, seed=1)
+    np.testing.assert_allclose(np.bincount(found) / 4000, 0.25, atol=0.03)
+    assert (found != folds(records, 4, seed=2)).any()
+
+
+def test_a_few_large_groups_are_dealt_out_in_turn() -> None:
+    records = [record(f"video {number % 3}") for number in range(30)]
+    assert np.bincount(folds(records, 3, seed=1)).tolist() == [10, 10, 10]
+
+
+def test_a_disguised_copy_stays_with_its_original() -> None:
+    records = [record(f"g{number}") for number in range(300)]
+    copies = [record(f"g{number}", "disguised", "set") for number in range(300)]
+    found = folds(records + copies, 3, seed=1)
+    assert (found[:300] == found[300:]).all()
 
 
 def test_a_soft_label_is_two_weighted_ones() -> None:
@@ -40,10 +50,12 @@ def test_a_soft_label_is_two_weighted_ones() -> None:
 
 def test_calibration_finds_the_slope_and_the_intercept() -> None:
     generator = np.random.default_rng(1)
-    margins = generator.normal(size=5000)
-    truth = 1 / (1 + np.exp(-(2 * margins - 1)))
-    found = calibrate(margins, truth, np.ones(5000))
-    assert found.slope == pytest.approx(2, abs=0.02)
+    margins = generator.normal(size=(5000, 3))
+    truth = 1 / (1 + np.exp(-(2 * margins[:, 1] - 1)))
+    found = combine(margins, truth, np.ones(5000), uses=[0, 1])
+    assert found.weights[1] == pytest.approx(2, abs=0.02)
+    assert found.weights[0] == pytest.approx(0, abs=0.02)
+    assert found.weights[2] == 0
     assert found.intercept == pytest.approx(-1, abs=0.02)
 
 

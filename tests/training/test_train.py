@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from moderation.classifier.artifact import load
@@ -10,20 +9,22 @@ from training.cli import train
 
 
 def run(data: Path, recipe: Path, output: Path, *more: str):
-    arguments = ["--data", str(data), "--recipe", str(recipe), "--output", str(output), *more]
+    arguments = [
+        "--data",
+        str(data),
+        "--recipe",
+        str(recipe),
+        "--output",
+        str(output),
+        "--jobs",
+        "1",
+        *more,
+    ]
     return CliRunner().invoke(train, arguments)
 
 
-@pytest.fixture(scope="module")
-def output(data: Path, recipe_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("output")
-    result = run(data, recipe_path, folder / "model.safetensors", "--card", str(folder / "card.md"))
-    assert result.exit_code == 0, result.output
-    return folder
-
-
-def test_the_trained_model_has_learnt(output: Path) -> None:
-    model = load(output / "model.safetensors")
+def test_the_trained_model_has_learnt(trained: Path) -> None:
+    model = load(trained / "model.safetensors")
     rude, kind, spam = model.predict(
         [
             Document("you fool, you river garden"),
@@ -36,29 +37,29 @@ def test_the_trained_model_has_learnt(output: Path) -> None:
 
 
 def test_the_same_recipe_gives_the_same_bytes(
-    output: Path, data: Path, recipe_path: Path, tmp_path: Path
+    trained: Path, data: Path, recipe_path: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / "again.safetensors"
     assert run(data, recipe_path, again).exit_code == 0
-    assert again.read_bytes() == (output / "model.safetensors").read_bytes()
+    assert again.read_bytes() == (trained / "model.safetensors").read_bytes()
 
 
-def test_the_model_carries_where_it_comes_from(output: Path) -> None:
-    metadata = load(output / "model.safetensors").metadata
+def test_the_model_carries_where_it_comes_from(trained: Path) -> None:
+    metadata = load(trained / "model.safetensors").metadata
     assert [item["name"] for item in metadata["data"]] == ["talk", "shop"]
     assert all(len(item["sha256"]) == 64 for item in metadata["data"])
     assert metadata["metrics"]["talk"]["insult"]["auc"]["value"] > 0.9
     assert set(metadata["thresholds"]) == set(HEADS)
 
 
-def test_no_comment_is_in_the_model(output: Path) -> None:
-    content = (output / "model.safetensors").read_bytes()
+def test_no_comment_is_in_the_model(trained: Path) -> None:
+    content = (trained / "model.safetensors").read_bytes()
     assert b"river" not in content
     assert b"pills" not in content
 
 
-def test_the_card_names_every_set_with_licence_and_attribution(output: Path) -> None:
-    card = (output / "card.md").read_text()
+def test_the_card_names_every_set_with_licence_and_attribution(trained: Path) -> None:
+    card = (trained / "card.md").read_text()
     assert "| talk | 240 | CC0 | Nobody, invented |" in card
     assert "| shop | 240 | MIT | Nobody either |" in card
 

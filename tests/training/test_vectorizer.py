@@ -49,7 +49,7 @@ def test_fitting_and_transforming_at_once_is_the_same() -> None:
 
 
 def test_one_text_is_not_a_sequence_of_texts() -> None:
-    with pytest.raises(ValueError, match="sequence of texts"):
+    with pytest.raises(ValueError, match="sequence of documents"):
         CommentVectorizer().fit("one text")
 
 

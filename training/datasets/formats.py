@@ -2,12 +2,24 @@
 
 A reader takes a row and returns (labels, group); it raises KeyError, TypeError or ValueError for a
 row that it cannot read. What a set does not say stays out of the labels.
+
+A label means something else in every set. So a reason is learnt only where it was rated under
+that name; what other sets say is learnt as a task of its own (the names below), and the heads
+take from each task what has proved to help (see `training.model`).
 """
 
 from collections.abc import Callable
 
 from moderation.classifier.prediction import REJECT, Reason
 from training.datasets.rows import Row
+
+POOLED = "pooled"
+PERSPECTIVE = "perspective"
+NEWS = "news"
+TWEET_OFFENSIVE = "tweet_offensive"
+TWEET_HATE = "tweet_hate"
+
+AUXILIARY_TASKS = (POOLED, PERSPECTIVE, NEWS, TWEET_OFFENSIVE, TWEET_HATE)
 
 Labels = dict[str, float]
 Reader = Callable[[Row], tuple[Labels, str]]
@@ -33,7 +45,9 @@ def jigsaw(row: Row) -> tuple[Labels, str]:
     """Wikipedia talk pages, six labels; a comment with none of them is taken as publishable."""
     labels: Labels = {head: float(row["labels"][name]) for name, head in _JIGSAW.items()}
     labels[REJECT] = max(labels.values())
-    labels[Reason.SPAM] = 0.0
+    labels |= {Reason.SPAM: 0.0, POOLED: labels[Reason.TOXIC]}
+    if not labels[REJECT]:
+        labels[NEWS] = 0.0
     return labels, ""
 
 
@@ -42,16 +56,15 @@ def civil(row: Row) -> tuple[Labels, str]:
     toxicity; only the share of annotators of label 1 does."""
     labels: Labels = {Reason.SPAM: 0.0}
     if row["label"] == 1:
-        labels |= {Reason.TOXIC: 1.0, REJECT: 1.0}
-        if row["reason"] in _CIVIL:
-            labels[_CIVIL[row["reason"]]] = 1.0
+        labels |= {NEWS: 1.0, POOLED: 1.0, REJECT: 1.0}
     return labels, ""
 
 
 def context(row: Row) -> tuple[Labels, str]:
     """Wikipedia at natural prevalence: three raters' majority, softened by Perspective's score."""
-    share = (float(row["label"]) + float(row["perspective_score"])) / 2
-    return {Reason.TOXIC: share, REJECT: share, Reason.SPAM: 0.0}, ""
+    score = float(row["perspective_score"])
+    share = (float(row["label"]) + score) / 2
+    return {PERSPECTIVE: score, POOLED: score, NEWS: share, REJECT: share, Reason.SPAM: 0.0}, ""
 
 
 def davidson(row: Row) -> tuple[Labels, str]:
@@ -59,28 +72,30 @@ def davidson(row: Row) -> tuple[Labels, str]:
     hate, offensive, neither = row["votes"]
     raters = hate + offensive + neither
     unwanted = (hate + offensive) / raters
-    return {Reason.TOXIC: unwanted, REJECT: unwanted, Reason.IDENTITY_ATTACK: hate / raters}, ""
+    return {
+        TWEET_OFFENSIVE: unwanted,
+        TWEET_HATE: hate / raters,
+        POOLED: unwanted,
+        REJECT: unwanted,
+    }, ""
 
 
 def toxic_or_not(row: Row) -> tuple[Labels, str]:
     """One label, toxic."""
     label = float(row["label"])
-    return {Reason.TOXIC: label, REJECT: label, Reason.SPAM: 0.0}, ""
+    return {NEWS: label, POOLED: label, REJECT: label, Reason.SPAM: 0.0}, ""
 
 
 def fox(row: Row) -> tuple[Labels, str]:
-    """News comments, hate speech or not; an insult to one person may be 0, so 0 says nothing of
-    the other heads."""
-    labels: Labels = {Reason.IDENTITY_ATTACK: float(row["label"]), Reason.SPAM: 0.0}
-    if row["label"] == 1:
-        labels |= {Reason.TOXIC: 1.0, REJECT: 1.0}
-    return labels, str(row["article"])
+    """News comments, hate speech or not."""
+    label = float(row["label"])
+    return {NEWS: label, POOLED: label, REJECT: label, Reason.SPAM: 0.0}, str(row["article"])
 
 
 def hate_or_not(row: Row) -> tuple[Labels, str]:
     """Generated sentences about a group, hateful or not."""
     label = float(row["label"])
-    return {Reason.IDENTITY_ATTACK: label, Reason.TOXIC: label, REJECT: label}, str(row["target"])
+    return {NEWS: label, REJECT: label}, str(row["target"])
 
 
 def spam(row: Row) -> tuple[Labels, str]:

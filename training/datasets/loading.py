@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moderation.classifier.prediction import Document
+from training.datasets.columns import read_rows
 from training.datasets.formats import READERS
-from training.datasets.rows import Row, Skipped, read_jsonl
+from training.datasets.rows import Row, Skipped
 from training.recipe import SetRecipe
 from training.records import Record
 
@@ -33,12 +34,12 @@ def load_set(folder: Path, recipe: SetRecipe) -> LoadedSet:
 
 def _records(path: Path, recipe: SetRecipe, skipped: Skipped) -> Iterator[Record]:
     reader = READERS[recipe.reader]
-    for line, row in read_jsonl(path, skipped):
+    for line, row in read_rows(path, skipped):
         if any(row.get(name) == value for name, value in recipe.exclude.items()):
             skipped.add("excluded by the recipe", line)
             continue
         try:
-            text = str(row["text"])
+            text = str(row[recipe.text_field])
             labels, group = reader(row)
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             skipped.add(f"unreadable ({type(error).__name__})", line)
@@ -54,6 +55,9 @@ def _records(path: Path, recipe: SetRecipe, skipped: Skipped) -> Iterator[Record
             group=group or _fingerprint(text),
             source=recipe.name,
             key=_key(row, line),
+            time=str(row.get("date", "")),
+            domain=recipe.domain,
+            calibration=recipe.calibration,
         )
 
 

@@ -34,7 +34,7 @@ class Skipped:
 
 def read_jsonl(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
     """(line number, object) for every good line of a JSONL file, gzipped or not."""
-    with _open(path) as file:
+    with open_bytes(path) as file:
         for line, text in enumerate(file, start=1):
             try:
                 row = json.loads(text)
@@ -47,5 +47,6 @@ def read_jsonl(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
                 skipped.add("not an object", line)
 
 
-def _open(path: Path) -> BinaryIO | gzip.GzipFile:
+def open_bytes(path: Path) -> BinaryIO | gzip.GzipFile:
+    """The file for reading, unpacked if its name ends in .gz."""
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")

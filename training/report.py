@@ -1,0 +1,37 @@
+"""The HTML report of an evaluation: one file, no script, nothing fetched."""
+
+from collections.abc import Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from training.evaluation import Evaluation, Points
+from training.metrics import Interval
+
+WIDTH, HEIGHT = 320, 240
+
+
+def render(evaluations: Sequence[Evaluation]) -> str:
+    """The report as HTML; comments in it are escaped."""
+    environment = Environment(
+        loader=PackageLoader("training"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"path": svg_path, "interval": interval}
+    return environment.get_template("report.html").render(
+        evaluations=evaluations, width=WIDTH, height=HEIGHT
+    )
+
+
+def svg_path(points: Points) -> str:
+    """The `d` of an SVG path through points of the unit square."""
+    return "M" + " L".join(f"{x * WIDTH:.1f},{(1 - y) * HEIGHT:.1f}" for x, y in points)
+
+
+def interval(figure: Interval | None) -> str:
+    """A figure with its interval, as text."""
+    if figure is None:
+        return "–"
+    return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
