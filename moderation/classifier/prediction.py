@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Reason(StrEnum):
@@ -45,8 +46,7 @@ class Prediction:
     able: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Characters `start` to `end` (code points, end exclusive) of the original text that pushed a
     head's log-odds by `weight`; positive pushes towards the reason."""
 
