@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 _PARENT_VARIABLE = "MODERATION_SUPERVISOR_PID"
 
 _POLL = 0.2
-_START_TIMEOUT = 60.0
+# The first start compiles the classifier's kernel, which takes a slow machine a minute or more.
+_START_TIMEOUT = 240.0
 
 # Longer than a request or a job takes to finish.
 _STOP_TIMEOUT = 70.0
@@ -118,6 +119,7 @@ class Supervisor:
             "MODERATION_REDIS_URL": redis_url,
             _PARENT_VARIABLE: str(os.getpid()),
         }
+        log.info("starting; the first time, preparing the classifier takes up to half a minute")
         for command in ("worker", "web"):
             part = Part(command, environment)
             self._parts.append(part)
