@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         1, description="Worker processes that score and decide."
     )
     web_processes: Annotated[int, Field(ge=1, le=64)] = Field(
-        1, description="Web server processes."
+        2, description="Web server processes."
     )
     web_threads: Annotated[int, Field(ge=1, le=1024)] = Field(
         64, description="Requests that each web process answers at the same time."

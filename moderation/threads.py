@@ -1,13 +1,13 @@
 """The published comments of a page, as readers see them."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from moderation.clock import to_datetime
-from moderation.domain import Status
-from moderation.models import Comment, Thread
+from moderation.models import Comment, Thread, is_approved
 from moderation.schemas import CommentPage, PublicComment
 
 # Answers to answers go this deep; what is deeper is listed at this depth.
@@ -28,7 +28,7 @@ def published(
     """
     thread = select(Thread.id).where(Thread.site_id == site_id, Thread.page == page)
     of_thread = _public_columns().where(
-        Comment.thread_id == thread.scalar_subquery(), Comment.status == Status.APPROVED
+        Comment.thread_id == thread.scalar_subquery(), is_approved(Comment)
     )
     starts = connection.execute(
         of_thread.where(Comment.root_id == Comment.id, Comment.root_id > after)
@@ -36,13 +36,17 @@ def published(
         .limit(limit + 1)
     ).all()
     shown = starts[:limit]
+    if not shown:
+        return CommentPage(comments=[], next=None)
+    # A range, not a list: SQLite would rather walk all approved comments than look a list up.
     answers = connection.execute(
         of_thread.where(
-            Comment.root_id.in_([row.id for row in shown]), Comment.root_id != Comment.id
-        ).order_by(Comment.id)
+            Comment.root_id.between(shown[0].id, shown[-1].id), Comment.root_id != Comment.id
+        )
     ).all()
     return CommentPage(
-        comments=_nested(shown, answers), next=shown[-1].id if len(starts) > limit else None
+        comments=_nested(shown, sorted(answers, key=attrgetter("id"))),
+        next=shown[-1].id if len(starts) > limit else None,
     )
 
 
@@ -63,6 +67,8 @@ def _nested(starts: Sequence[Any], answers: Sequence[Any]) -> list[PublicComment
     nodes = {row.id: _public(row, None) for row in starts}
     places = {row.id: (1, nodes[row.id]) for row in starts}
     for row in answers:
+        if row.root_id not in places:
+            continue  # its conversation is not published
         parent = row.parent_id if row.parent_id in places else None
         depth, above = places[parent or row.root_id]
         node = _public(row, parent)

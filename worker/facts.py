@@ -13,7 +13,7 @@ from moderation import similarity
 from moderation.clock import HOUR, SECOND
 from moderation.domain import Status
 from moderation.ids import floor_id
-from moderation.models import Comment, Site
+from moderation.models import Comment, Site, is_approved
 from moderation.policy import SiteSettings
 from moderation.rules import LONG_ENOUGH_TO_REPEAT, Facts, Rules
 
@@ -75,7 +75,7 @@ def _author_approved() -> ColumnElement[bool]:
         .where(
             other.site_id == Comment.site_id,
             other.author_id == Comment.author_id,
-            other.status == Status.APPROVED,
+            is_approved(other),
         )
         .correlate(Comment)
         .exists()

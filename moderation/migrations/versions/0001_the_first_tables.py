@@ -84,8 +84,12 @@ def upgrade() -> None:
             "site_id", "idempotency_key", name=op.f("uq_comment_site_id_idempotency_key")
         ),
     )
-    op.create_index("ix_comment_author", "comment", ["site_id", "author_id", "status"])
-    op.create_index("ix_comment_listing", "comment", ["thread_id", "status", "root_id", "id"])
+    approved = sa.text("status = 'approved'")
+    for name, columns in (
+        ("ix_comment_author", ["site_id", "author_id"]),
+        ("ix_comment_listing", ["thread_id", "root_id", "id"]),
+    ):
+        op.create_index(name, "comment", columns, sqlite_where=approved, postgresql_where=approved)
     op.create_index("ix_comment_queue", "comment", ["status", "id"])
     op.create_index("ix_comment_recent", "comment", ["site_id", "id"])
 
