@@ -9,7 +9,7 @@ from granian.server import Server
 from moderation.config import Settings
 
 # What a process is nicer than the others, in Unix's scale up to 19.
-_NICENESS = 5
+_NICENESS = 10
 
 
 def serve(settings: Settings, application: str = "moderation.app:create_app") -> None:
