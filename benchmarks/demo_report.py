@@ -107,6 +107,9 @@ def _meaning(posted: Sequence[Posted]) -> Iterator[str]:
         "are unwanted by the label.",
         f"A moderator looks at {len(posted) - approved:,} comments instead of {len(posted):,}: "
         f"{approved / len(posted):.0%} fewer.",
+        "The model that ships was trained on the sets that its model card names. On comments of "
+        "one of these it does better than on comments that it has not seen: the card has the "
+        "honest figures.",
     )
     for sentence in sentences:
         yield textwrap.fill(sentence, 100, initial_indent="- ", subsequent_indent="  ")

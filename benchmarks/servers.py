@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from benchmarks import isso
@@ -147,7 +148,9 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
 def _web(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Iterator[Target]:
     target = Target(f"http://{environment['MODERATION_BIND']}", _PATH, _KEY)
     with _process(command, environment, folder / "web.log") as process:
-        _wait_until_it_answers(target.url, process, folder / "web.log")
+        # Answered well once the first site is there, which `moderation up` makes last.
+        listing = f"{target.url}/v1/comments?page=none&site=demo"
+        _wait_until_it_answers(listing, process, folder / "web.log")
         yield target
 
 
@@ -181,10 +184,12 @@ def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]", log: Pa
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
-        except urllib.error.HTTPError:
-            return
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.UNPROCESSABLE_ENTITY:
+                return
         except OSError:
-            time.sleep(0.1)
+            pass
+        time.sleep(0.1)
     raise BenchmarkError(f"{url} did not start:\n{log.read_text()}")
 
 
