@@ -5,7 +5,7 @@ is approved. Whatever keeps the model from judging holds it.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from typing import Annotated, Any
 
@@ -117,10 +117,7 @@ def explained(decision: Decision, explanation: Explanation) -> Decision:
         ],
         "others": round(sum(span.weight for span in spans[_SPANS_KEPT:]), 4),
     }
-    evidence = decision.evidence | {"explanation": words}
-    return Decision(
-        decision.status, decision.reason, decision.head, decision.model, decision.score, evidence
-    )
+    return replace(decision, evidence=decision.evidence | {"explanation": words})
 
 
 def _conclude(
