@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     ColumnElement,
     Float,
     ForeignKey,
@@ -92,6 +93,7 @@ class Thread(Base):
 
 
 _APPROVED = text("status = 'approved'")
+_BY_MODERATOR = text("actor_kind = 'moderator'")
 
 
 class Comment(Base):
@@ -167,10 +169,24 @@ class Event(Base):
     """One change of a comment's status: the audit trail, and the source of labels."""
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_comment_id", "comment_id", "id"),)
+    __table_args__ = (
+        Index("ix_event_comment_id", "comment_id", "id"),
+        Index("ix_event_site_id", "site_id", "id"),
+        Index("ix_event_at", "at"),
+        # Of people's decisions only: the many of the worker do not touch it.
+        Index(
+            "ix_event_moderator",
+            "actor",
+            "id",
+            sqlite_where=_BY_MODERATOR,
+            postgresql_where=_BY_MODERATOR,
+        ),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     comment_id: Mapped[str] = mapped_column(ForeignKey("comment.id"))
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    """The comment's site, so that the events of a site are found without its comments."""
     at: Mapped[int] = mapped_column(BigInteger)
     actor_kind: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str] = mapped_column(String(64))
@@ -181,3 +197,30 @@ class Event(Base):
     """Version of the model that scored it; none for a person's decision."""
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What an automatic decision stood on, at that time: see `policy.Decision`."""
+
+
+class DayFigures(Base):
+    """What happened on one site in one day that is over, counted: see `numbers`."""
+
+    __tablename__ = "day_figures"
+
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """Days since 1970-01-01, UTC."""
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """See `numbers.Figures.to_json`."""
+
+
+class Export(Base):
+    """Who took events out of the service, and whether readers' addresses went with them."""
+
+    __tablename__ = "export"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger)
+    actor: Mapped[str] = mapped_column(String(64))
+    form: Mapped[str] = mapped_column(String(8))
+    """`csv` or `jsonl`."""
+    filters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """The filters that were set, as the form sent them."""
+    with_emails: Mapped[bool] = mapped_column(Boolean)

@@ -94,7 +94,14 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
     anyway, and its dialect leaves FOR UPDATE out.
     """
     query = (
-        select(Comment.id, Comment.status, Comment.version, Comment.score, Comment.fingerprint)
+        select(
+            Comment.id,
+            Comment.site_id,
+            Comment.status,
+            Comment.version,
+            Comment.score,
+            Comment.fingerprint,
+        )
         .where(Comment.id.in_(ids))
         .order_by(Comment.id)
         .with_for_update()
@@ -123,6 +130,7 @@ def _values(change: Change, row: Any) -> dict[str, Any]:
 def _event(change: Change, row: Any, actor: Actor, at: int) -> dict[str, Any]:
     return {
         "comment_id": change.comment_id,
+        "site_id": row.site_id,
         "at": at,
         "actor_kind": actor.kind,
         "actor": actor.name,
