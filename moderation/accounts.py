@@ -25,6 +25,8 @@ class AccountRef:
     id: int
     name: str
     role: Role
+    sites: frozenset[int] | None = None
+    """The sites whose comments the account may see; None for all."""
 
 
 def create_account(connection: Connection, *, name: str, password: str, role: Role) -> None:
