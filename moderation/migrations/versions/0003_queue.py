@@ -1,7 +1,7 @@
 """The moderators' queue: sort keys, indexes of held comments, similar ones, authors' standing.
 
 Revision ID: 0003
-Revises: 0001
+Revises: 0002
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,12 @@ from alembic import op
 from moderation.similarity import bands
 
 revision: str = "0003"
-down_revision: str | None = "0001"
+down_revision: str | None = "0002"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-_COLUMNS = (
-    sa.Column("head", sa.String(length=16), nullable=False, server_default=""),
-    sa.Column("rule", sa.String(length=32), nullable=False, server_default=""),
-    sa.Column("uncertainty", sa.Float(), nullable=False, server_default="1"),
-    sa.Column("harm", sa.Float(), nullable=False, server_default="0"),
-    sa.Column("language", sa.String(length=8), nullable=False, server_default=""),
-)
+_WORDS = {"head": 16, "rule": 32, "language": 8}
+_FIGURES = {"uncertainty": "1", "harm": "0"}
 _FILTERED_BY = [
     "site_id",
     "thread_id",
@@ -48,8 +43,14 @@ _HELD = sa.text(
 
 
 def upgrade() -> None:
-    for column in _COLUMNS:
-        op.add_column("comment", column.copy())
+    for name, length in _WORDS.items():
+        op.add_column(
+            "comment", sa.Column(name, sa.String(length), nullable=False, server_default="")
+        )
+    for name, default in _FIGURES.items():
+        op.add_column(
+            "comment", sa.Column(name, sa.Float(), nullable=False, server_default=default)
+        )
     # What waits already: its probability says how harmful it is.
     op.execute("UPDATE comment SET harm = COALESCE(score, 0) WHERE status = 'held'")
     for name, (status, columns) in _INDEXES.items():
@@ -101,5 +102,5 @@ def downgrade() -> None:
     op.drop_table("similar")
     for name in _INDEXES:
         op.drop_index(name, table_name="comment")
-    for column in _COLUMNS:
-        op.drop_column("comment", column.name)
+    for name in (*_WORDS, *_FIGURES):
+        op.drop_column("comment", name)
