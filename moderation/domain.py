@@ -24,3 +24,44 @@ class Role(StrEnum):
 
     MODERATOR = "moderator"
     ADMINISTRATOR = "administrator"
+
+
+class EventKind(StrEnum):
+    """What an event tells of. Only `DECISION` and `UNDO` may change a status."""
+
+    DECISION = "decision"
+    UNDO = "undo"
+    """A moderator took a decision of his own back; the status before it is restored."""
+    NOTE = "note"
+    """A moderator wrote something about the comment, for other moderators."""
+    LOOK = "look"
+    """A moderator asked for the e-mail address."""
+    AUTHOR = "author"
+    """A moderator trusted or blocked the comment's author, or let the usual rules apply again."""
+
+
+class ModeratorReason(StrEnum):
+    """Why a moderator rejects a comment; in the order of the keys 1 to 9 at the desk."""
+
+    SPAM = "spam"
+    ABUSE = "abuse"
+    HATE = "hate"
+    HARASSMENT = "harassment"
+    THREAT = "threat"
+    OBSCENE = "obscene"
+    OFF_TOPIC = "off_topic"
+    MISINFORMATION = "misinformation"
+    ILLEGAL = "illegal"
+    PERSONAL_DATA = "personal_data"
+    ADVERTISING = "advertising"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+
+
+class Standing(StrEnum):
+    """What a moderator thinks of an author on one site."""
+
+    TRUSTED = "trusted"
+    """The model does not hold their comments; rules that speak still do."""
+    BLOCKED = "blocked"
+    """Their comments are rejected."""

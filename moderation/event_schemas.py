@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from moderation.clock import to_datetime
-from moderation.domain import ActorKind, Status
+from moderation.domain import ActorKind, EventKind, Status
 from moderation.history import EventFilter, EventRecord
 from moderation.schemas import Line
 
@@ -55,8 +55,11 @@ class EventQuery(BaseModel):
 
     site: Line = Field("", max_length=64, description="Only of the site of this name.")
     moderator: Line = Field("", max_length=64, description="Only what this moderator did.")
-    kind: Annotated[ActorKind | None, BeforeValidator(_none_if_blank), _choice(ActorKind)] = Field(
-        None, description="Only what this kind of actor did."
+    actor_kind: Annotated[ActorKind | None, BeforeValidator(_none_if_blank), _choice(ActorKind)] = (
+        Field(None, description="Only what this kind of actor did.")
+    )
+    kind: Annotated[EventKind | None, BeforeValidator(_none_if_blank), _choice(EventKind)] = Field(
+        None, description="Only events of this kind."
     )
     comment: Line = Field("", max_length=32, description="Only of the comment with this id.")
     since: Since = Field(
@@ -75,6 +78,7 @@ class EventQuery(BaseModel):
         return EventFilter(
             sites=sites,
             moderator=self.moderator,
+            actor_kind=self.actor_kind,
             kind=self.kind,
             comment=self.comment,
             since=_ms(self.since),
@@ -94,21 +98,26 @@ class EventsFollowed(EventQuery):
 
 
 class EventOut(BaseModel):
-    """One change of a comment's status. It never carries an e-mail address."""
+    """Something that was done about a comment. It never carries an e-mail address."""
 
     id: int = Field(description="Grows from event to event.")
     at: datetime = Field(description="When it happened.")
     site: str = Field(description="The site's name.")
     page: str = Field(description="The page, as the site gave it.")
     comment: str = Field(description="The comment's id.")
-    kind: ActorKind = Field(description="What kind of actor it was.")
+    kind: EventKind = Field(
+        description="`decision` and `undo` may change the status; a `note`, a `look` at the e-mail "
+        "address and a change of the `author`'s standing leave it alone."
+    )
+    actor_kind: ActorKind = Field(description="What kind of actor it was.")
     actor: str = Field(description="The moderator's name, or the program's part.")
     from_status: Status = Field(description="Where the comment stood.")
     to_status: Status = Field(description="Where it stands since.")
     reason: str = Field(description="A rule, a reason of the classifier, or the moderator's.")
     model: str | None = Field(description="Version of the model; none for a person's decision.")
     evidence: dict[str, Any] = Field(
-        description="What an automatic decision stood on: rules, probabilities, thresholds, words."
+        description="What an automatic decision stood on: rules, probabilities, thresholds, words; "
+        "the text of a note."
     )
 
 
@@ -129,7 +138,8 @@ def event_out(event: EventRecord) -> EventOut:
         site=event.site,
         page=event.page,
         comment=event.comment_id,
-        kind=event.actor_kind,
+        kind=event.kind,
+        actor_kind=event.actor_kind,
         actor=event.actor,
         from_status=event.from_status,
         to_status=event.to_status,

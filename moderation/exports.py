@@ -19,12 +19,14 @@ COLUMNS = (
     "name",
     "email",
     "text",
+    "kind",
     "actor_kind",
     "actor",
     "from_status",
     "to_status",
     "reason",
     "model",
+    "note",
 )
 
 # A spreadsheet takes a cell for a formula that begins with one of these (OWASP, "CSV Injection").
@@ -85,4 +87,5 @@ def _jsonl(events: Iterable[EventRecord], left_out: frozenset[str]) -> Iterator[
 
 
 def _plain(event: EventRecord) -> dict[str, object]:
-    return asdict(event) | {"at": to_datetime(event.at).isoformat()}
+    changed = {"at": to_datetime(event.at).isoformat(), "note": event.evidence.get("note")}
+    return asdict(event) | changed

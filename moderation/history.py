@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from moderation.clock import MINUTE, SECOND, now_ms
 from moderation.db import Database
-from moderation.domain import ActorKind, Status
+from moderation.domain import ActorKind, EventKind, Status
 from moderation.models import Account, Comment, Event, Export, Site, Thread
 
 SETTLING = 2 * SECOND
@@ -48,7 +48,8 @@ class EventFilter:
 
     sites: frozenset[int] | None = None
     moderator: str = ""
-    kind: ActorKind | None = None
+    actor_kind: ActorKind | None = None
+    kind: EventKind | None = None
     comment: str = ""
     since: int | None = None
     until: int | None = None
@@ -72,6 +73,7 @@ class EventRecord:
     name: str
     text: str
     email: str | None
+    kind: EventKind
     actor_kind: ActorKind
     actor: str
     from_status: Status
@@ -219,14 +221,15 @@ def _conditions(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
         # Written out, so that the database sees what its index of moderators' events is for.
         yield Event.actor_kind == literal_column(f"'{ActorKind.MODERATOR}'")
         yield Event.actor == wanted.moderator
-    if wanted.kind is not None:
-        yield Event.actor_kind == wanted.kind
-    if wanted.comment:
-        yield Event.comment_id == wanted.comment
-    if wanted.to is not None:
-        yield Event.to_status == wanted.to
-    if wanted.reason:
-        yield Event.reason == wanted.reason
+    for column, value in (
+        (Event.actor_kind, wanted.actor_kind),
+        (Event.kind, wanted.kind),
+        (Event.comment_id, wanted.comment),
+        (Event.to_status, wanted.to),
+        (Event.reason, wanted.reason),
+    ):
+        if value:
+            yield column == value
     # The second condition of each pair follows from the first, and is in the order of the ids.
     if wanted.since is not None:
         yield Event.at >= wanted.since
@@ -259,6 +262,7 @@ def _records(
             Comment.name,
             Comment.text,
             (Comment.email if with_emails else null()).label("email"),
+            Event.kind,
             Event.actor_kind,
             Event.actor,
             Event.from_status,
@@ -278,6 +282,7 @@ def _records(
 
 def _record(row: Any) -> EventRecord:
     values = row._asdict()
+    values["kind"] = EventKind(row.kind)
     values["actor_kind"] = ActorKind(row.actor_kind)
     values["from_status"] = Status(row.from_status)
     values["to_status"] = Status(row.to_status)

@@ -159,7 +159,20 @@ class Thread(Base):
 
 
 _APPROVED = text("status = 'approved'")
-_BY_MODERATOR = text("actor_kind = 'moderator'")
+_HELD = text("status = 'held'")
+_REJECTED = text("status = 'rejected'")
+
+# What the queue is filtered by, so that a filter that few comments pass reads the index alone.
+_FILTERED_BY = (
+    "site_id",
+    "thread_id",
+    "head",
+    "reason",
+    "rule",
+    "score",
+    "language",
+    "author_id",
+)
 
 
 class Comment(Base):
@@ -188,6 +201,44 @@ class Comment(Base):
             "author_id",
             sqlite_where=_APPROVED,
             postgresql_where=_APPROVED,
+        ),
+        Index(
+            "ix_comment_rejected",
+            "site_id",
+            "author_id",
+            sqlite_where=_REJECTED,
+            postgresql_where=_REJECTED,
+        ),
+        # Of held comments only: the queue in each of its orders.
+        Index(
+            "ix_comment_held",
+            "id",
+            *_FILTERED_BY,
+            sqlite_where=_HELD,
+            postgresql_where=_HELD,
+        ),
+        Index(
+            "ix_comment_held_uncertainty",
+            "uncertainty",
+            "id",
+            *_FILTERED_BY,
+            sqlite_where=_HELD,
+            postgresql_where=_HELD,
+        ),
+        Index(
+            "ix_comment_held_harm",
+            "harm",
+            "id",
+            *_FILTERED_BY,
+            sqlite_where=_HELD,
+            postgresql_where=_HELD,
+        ),
+        Index(
+            "ix_comment_held_author",
+            "site_id",
+            "author_id",
+            sqlite_where=_HELD,
+            postgresql_where=_HELD,
         ),
     )
 
@@ -223,6 +274,15 @@ class Comment(Base):
     """How often it was found pending for too long."""
     fingerprint: Mapped[bytes | None] = mapped_column(LargeBinary)
     """See `similarity`: how repeats are found; set when the comment was decided."""
+    head: Mapped[str] = mapped_column(String(16), server_default="")
+    """The head of the model whose probability went farthest above its threshold, if one did."""
+    rule: Mapped[str] = mapped_column(String(32), server_default="")
+    """The rule that spoke first, if one did."""
+    uncertainty: Mapped[float] = mapped_column(Float, server_default="1")
+    """See `ranking`, as `harm`: what the queue is sorted by."""
+    harm: Mapped[float] = mapped_column(Float, server_default="0")
+    language: Mapped[str] = mapped_column(String(8), server_default="")
+    """ISO 639-1 code of the language it was found to be in; empty where that is not known."""
 
 
 def is_approved(comment: type[Comment]) -> ColumnElement[bool]:
@@ -231,8 +291,48 @@ def is_approved(comment: type[Comment]) -> ColumnElement[bool]:
     return comment.status == literal_column(f"'{Status.APPROVED}'")
 
 
+def is_held(comment: type[Comment]) -> ColumnElement[bool]:
+    """The condition that a comment waits for a moderator, written out as in `is_approved`."""
+    return comment.status == literal_column(f"'{Status.HELD}'")
+
+
+def is_rejected(comment: type[Comment]) -> ColumnElement[bool]:
+    """The condition that a comment is rejected, written out as in `is_approved`."""
+    return comment.status == literal_column(f"'{Status.REJECTED}'")
+
+
+class Similar(Base):
+    """Where held comments that resemble one another meet: see `similarity.bands`."""
+
+    __tablename__ = "similar"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    band: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    comment_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuthorStanding(Base):
+    """What a moderator thinks of an author; no row for most."""
+
+    __tablename__ = "author_standing"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    author_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    standing: Mapped[str] = mapped_column(String(8))
+    at: Mapped[int] = mapped_column(BigInteger)
+    moderator: Mapped[str] = mapped_column(String(64))
+
+
+_BY_MODERATOR = text("actor_kind = 'moderator'")
+
+
 class Event(Base):
-    """One change of a comment's status: the audit trail, and the source of labels."""
+    """What was done about a comment: the audit trail, and the source of labels.
+
+    Most change its status; `EventKind` tells which do not, and for those `to_status` is the status
+    the comment had.
+    """
 
     __tablename__ = "event"
     __table_args__ = (
@@ -253,6 +353,7 @@ class Event(Base):
     comment_id: Mapped[str] = mapped_column(ForeignKey("comment.id"))
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
     """The comment's site, so that the events of a site are found without its comments."""
+    kind: Mapped[str] = mapped_column(String(16), server_default="decision")
     at: Mapped[int] = mapped_column(BigInteger)
     actor_kind: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str] = mapped_column(String(64))
@@ -262,7 +363,8 @@ class Event(Base):
     model: Mapped[str | None] = mapped_column(String(100))
     """Version of the model that scored it; none for a person's decision."""
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    """What an automatic decision stood on, at that time: see `policy.Decision`."""
+    """What an automatic decision stood on, at that time (see `policy.Decision`); what a moderator
+    wrote or did besides (see `review`)."""
 
 
 class DayFigures(Base):

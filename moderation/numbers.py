@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 
 from moderation.clock import HOUR, MINUTE, SECOND, now_ms
 from moderation.db import Database
-from moderation.domain import ActorKind, Status
+from moderation.domain import ActorKind, EventKind, Status
 from moderation.ids import floor_id
 from moderation.models import Comment, DayFigures, Event
 
@@ -34,6 +34,8 @@ _BUCKETS_PER_DOUBLING = 8
 
 # A transaction that began on a day may still end on the next one, and clocks differ.
 _GRACE = HOUR
+
+_CHANGING = (EventKind.DECISION, EventKind.UNDO)
 
 # The 0.975 quantile of the normal distribution: for intervals that cover 95 %.
 _Z95 = 1.959963984540054
@@ -248,7 +250,12 @@ def _counted(
     def figures(day: int, site: int) -> Figures:
         return found.setdefault((day, site), Figures())
 
-    within = (Event.at >= first * DAY, Event.at < (last + 1) * DAY, *_on(Event.site_id, sites))
+    within = (
+        Event.at >= first * DAY,
+        Event.at < (last + 1) * DAY,
+        Event.kind.in_(_CHANGING),
+        *_on(Event.site_id, sites),
+    )
     # Written out: PostgreSQL takes two parameters for two different expressions.
     day = Event.at // literal_column(str(DAY))
     kinds = (Event.actor_kind, Event.from_status, Event.to_status, Event.reason, Event.model)
@@ -282,7 +289,7 @@ def _judgements(
             whole.reason,
             whole.model,
         )
-        .where(whole.comment_id.in_(touched))
+        .where(whole.comment_id.in_(touched), whole.kind.in_(_CHANGING))
         .order_by(whole.comment_id, whole.id)
         .execution_options(yield_per=1000)
     )

@@ -128,9 +128,8 @@ def _conclude(
     settings: SiteSettings,
 ) -> tuple[Status, str, str]:
     """Status, reason, and the head to explain."""
-    # Written as "not below" so that a threshold that is no number is never passed.
-    above = [head for head in scores if not scores[head] < limits[head]]
-    head = max(above, key=lambda h: _excess(scores[h], limits[h])) if above else REJECT
+    above = farthest_above(scores, limits)
+    head = above or REJECT
     if findings:
         status = Status.REJECTED if findings[0].verdict is Verdict.REJECT else Status.HELD
         return status, findings[0].rule, head
@@ -141,6 +140,13 @@ def _conclude(
     if above:
         return Status.HELD, head, head
     return Status.APPROVED, BELOW_THRESHOLDS, REJECT
+
+
+def farthest_above(scores: Mapping[str, float], limits: Mapping[str, float]) -> str | None:
+    """The head whose probability went farthest above its threshold; None if none reached it."""
+    # Written as "not below" so that a threshold that is no number is never passed.
+    above = [head for head in scores if not scores[head] < limits[head]]
+    return max(above, key=lambda h: _excess(scores[h], limits[h])) if above else None
 
 
 def _excess(score: float, limit: float) -> float:

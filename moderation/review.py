@@ -1,17 +1,24 @@
-"""Status changes. `set_status` is the only writer of a comment's status, and writes the event row
-in the same transaction; a person's decision is final for every machine.
+"""Status changes: decide, alone or in bulk, and take it back.
+
+`set_status` is the only writer of a comment's status, and writes the event row in the same
+transaction; a person's decision is final for every machine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
+from moderation import alike
+from moderation.accounts import AccountRef
 from moderation.clock import now_ms
-from moderation.domain import ActorKind, Status
+from moderation.domain import ActorKind, EventKind, Status
 from moderation.errors import Conflict, NotFound
+from moderation.ids import new_id
 from moderation.models import Comment, Event, Site, Thread
+from moderation.ranking import rank
 
 # Kept for the bound parameters' names: a column's own name would stand for its value.
 _WRITE = (
@@ -22,6 +29,11 @@ _WRITE = (
         reason=bindparam("why"),
         score=bindparam("scored"),
         fingerprint=bindparam("print"),
+        head=bindparam("above"),
+        rule=bindparam("spoke"),
+        uncertainty=bindparam("uncertain"),
+        harm=bindparam("harmful"),
+        language=bindparam("written_in"),
         version=Comment.version + 1,
     )
 )
@@ -39,8 +51,9 @@ class Actor:
 class Change:
     """A wish to move a comment to another status.
 
-    `seen_version` is the version that the decider looked at; None if it need not match. `score` and
-    `fingerprint` replace the stored ones unless they are None.
+    `seen_version` is the version that the decider looked at; None if it need not match. `score`,
+    `fingerprint` and `language` replace the stored ones unless they are None. Where the decider is
+    a worker, `evidence` is that of a `policy.Decision`, by which the queue is sorted.
     """
 
     comment_id: str
@@ -50,6 +63,8 @@ class Change:
     model: str | None = None
     score: float | None = None
     fingerprint: bytes | None = None
+    language: str | None = None
+    kind: EventKind = EventKind.DECISION
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,8 +94,10 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
     if not allowed:
         return []
     at = now_ms()
-    connection.execute(_WRITE, [_values(change, row) for change, row in allowed])
+    values = [_values(change, row, actor) for change, row in allowed]
+    connection.execute(_WRITE, values)
     connection.execute(insert(Event), [_event(change, row, actor, at) for change, row in allowed])
+    _keep_alike(connection, allowed, values)
     return [
         Applied(change.comment_id, Status(row.status), change.to, row.version + 1)
         for change, row in allowed
@@ -101,6 +118,11 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
             Comment.version,
             Comment.score,
             Comment.fingerprint,
+            Comment.head,
+            Comment.rule,
+            Comment.uncertainty,
+            Comment.harm,
+            Comment.language,
         )
         .where(Comment.id.in_(ids))
         .order_by(Comment.id)
@@ -117,13 +139,20 @@ def _allowed(change: Change, row: Any, actor: Actor) -> bool:
     return change.seen_version is None or bool(row.version == change.seen_version)
 
 
-def _values(change: Change, row: Any) -> dict[str, Any]:
+def _values(change: Change, row: Any, actor: Actor) -> dict[str, Any]:
+    # A person's decision says nothing new about what the model and the rules found.
+    ranked = rank(change.evidence) if actor.kind is ActorKind.WORKER else row
     return {
         "comment": change.comment_id,
         "to": change.to,
         "why": change.reason,
         "scored": row.score if change.score is None else change.score,
         "print": row.fingerprint if change.fingerprint is None else change.fingerprint,
+        "above": ranked.head,
+        "spoke": ranked.rule,
+        "uncertain": ranked.uncertainty,
+        "harmful": ranked.harm,
+        "written_in": row.language if change.language is None else change.language,
     }
 
 
@@ -131,6 +160,7 @@ def _event(change: Change, row: Any, actor: Actor, at: int) -> dict[str, Any]:
     return {
         "comment_id": change.comment_id,
         "site_id": row.site_id,
+        "kind": change.kind,
         "at": at,
         "actor_kind": actor.kind,
         "actor": actor.name,
@@ -140,6 +170,242 @@ def _event(change: Change, row: Any, actor: Actor, at: int) -> dict[str, Any]:
         "model": change.model,
         "evidence": change.evidence,
     }
+
+
+def _keep_alike(
+    connection: Connection,
+    allowed: Sequence[tuple[Change, Any]],
+    values: Sequence[Mapping[str, Any]],
+) -> None:
+    """Let what is held now be found by what resembles it, and what no longer is, not."""
+    entering, leaving = [], []
+    for (change, row), new in zip(allowed, values, strict=True):
+        was_held, is_held = row.status == Status.HELD, change.to is Status.HELD
+        if was_held and not is_held and row.fingerprint is not None:
+            leaving.append((row.id, row.site_id, row.fingerprint))
+        if is_held and not was_held and new["print"] is not None:
+            entering.append((row.id, row.site_id, new["print"]))
+    alike.add(connection, entering)
+    alike.remove(connection, leaving)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What somebody decided about a comment, before the decision that it keeps from being made."""
+
+    comment_id: str
+    status: Status
+    by: str
+    reason: str
+    at: int
+    version: int
+
+    def __str__(self) -> str:
+        why = f" ({self.reason.replace('_', ' ')})" if self.reason else ""
+        return f"{self.by} has decided meanwhile: {self.status}{why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a decision about several comments: `missing` are not there, or on sites that
+    are not the moderator's."""
+
+    applied: Sequence[Applied] = ()
+    conflicts: Sequence[Decided] = ()
+    missing: Sequence[str] = ()
+
+
+# Comments in one statement: SQLite takes 32,766 values.
+_CHUNK = 1_000
+
+
+def decide(
+    connection: Connection,
+    seen: Sequence[tuple[str, int]],
+    *,
+    to: Status,
+    reason: str,
+    moderator: AccountRef,
+) -> Outcome:
+    """A moderator's decision about some comments, each in the version that was looked at.
+
+    Those that somebody else decided since are left as they are. `undo` takes all of it back at
+    once.
+
+    Args:
+        seen: id and version of each comment.
+        to: approved, held or rejected.
+        reason: of a rejection, one of `domain.ModeratorReason`; otherwise empty.
+    """
+    evidence = {"batch": new_id()} if len(seen) > 1 else {}
+    return _apply(
+        connection,
+        [
+            Change(
+                comment_id=comment_id,
+                to=to,
+                reason=reason,
+                seen_version=version,
+                evidence=evidence,
+            )
+            for comment_id, version in seen
+        ],
+        moderator,
+    )
+
+
+def undo(connection: Connection, *, moderator: AccountRef) -> Outcome:
+    """Take back what the moderator decided last and has not taken back yet, one comment or many.
+
+    Each comment goes back to where it stood, with the reason it had there, unless somebody decided
+    about it since. What nobody had decided before is held.
+
+    Raises:
+        NotFound: there is nothing to take back.
+    """
+    taken_back = _last_decision(connection, moderator)
+    if not taken_back:
+        raise NotFound("there is no decision of yours to take back")
+    ids = [event.comment_id for event in taken_back]
+    versions = {comment_id: row.version for comment_id, row in _locked(connection, ids).items()}
+    earlier = _earlier_reasons(connection, taken_back)
+    return _apply(
+        connection,
+        [
+            Change(
+                comment_id=event.comment_id,
+                to=Status.HELD if event.from_status == Status.PENDING else event.from_status,
+                reason=earlier.get(event.id, ""),
+                # -1 is no comment's version.
+                seen_version=versions[event.comment_id] if event.id in earlier else -1,
+                kind=EventKind.UNDO,
+                evidence={"undoes": event.id},
+            )
+            for event in taken_back
+        ],
+        moderator,
+    )
+
+
+def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Decided]:
+    """Who decided last about each of these comments, and what."""
+    ids = list(comment_ids)
+    query = (
+        select(Event, Comment.version)
+        .join(Comment, Comment.id == Event.comment_id)
+        .where(Event.comment_id.in_(ids), Event.kind.in_(_CHANGING))
+        .order_by(Event.id)
+    )
+    return {
+        event.comment_id: Decided(
+            event.comment_id,
+            Status(event.to_status),
+            event.actor,
+            event.reason,
+            event.at,
+            event.version,
+        )
+        for event in connection.execute(query)
+    }
+
+
+_CHANGING = (EventKind.DECISION, EventKind.UNDO)
+
+
+def _apply(connection: Connection, changes: Sequence[Change], moderator: AccountRef) -> Outcome:
+    actor = Actor(ActorKind.MODERATOR, moderator.name)
+    applied: list[Applied] = []
+    conflicts: list[Decided] = []
+    missing: list[str] = []
+    for part in _parts(changes):
+        there = _on_sites(connection, [change.comment_id for change in part], moderator.sites)
+        missing += [change.comment_id for change in part if change.comment_id not in there]
+        made = set_status(connection, [c for c in part if c.comment_id in there], actor=actor)
+        applied += made
+        conflicts += latest(connection, there - {one.comment_id for one in made}).values()
+    return Outcome(applied, conflicts, missing)
+
+
+def _on_sites(connection: Connection, ids: Sequence[str], sites: frozenset[int] | None) -> set[str]:
+    query = select(Comment.id).where(Comment.id.in_(ids))
+    if sites is not None:
+        query = query.where(Comment.site_id.in_(sorted(sites)))
+    return set(connection.scalars(query))
+
+
+def _locked(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for part in _parts(ids):
+        found |= _lock(connection, part)
+    return found
+
+
+def _last_decision(connection: Connection, moderator: AccountRef) -> list[Any]:
+    """The events of the moderator's last decision that is not taken back."""
+    undone: set[int] = set()
+    events = _own_events(connection, moderator)
+    for event in events:
+        if event.kind == EventKind.UNDO:
+            undone.add(event.evidence["undoes"])
+        elif event.id not in undone:
+            return [event, *_rest_of_batch(events, event.evidence.get("batch"), undone)]
+    return []
+
+
+def _rest_of_batch(
+    events: Iterator[Any], batch: str | None, undone: Collection[int]
+) -> Iterator[Any]:
+    if batch is None:
+        return iter(())
+    others = takewhile(lambda event: event.evidence.get("batch") == batch, events)
+    return (event for event in others if event.id not in undone)
+
+
+def _own_events(connection: Connection, moderator: AccountRef) -> Iterator[Any]:
+    """The events by which the moderator changed a status, the latest first."""
+    query: Select[Any] = (
+        select(Event.__table__)
+        .where(
+            Event.actor_kind == ActorKind.MODERATOR,
+            Event.actor == moderator.name,
+            Event.kind.in_(_CHANGING),
+        )
+        .order_by(Event.id.desc())
+        .limit(_CHUNK)
+    )
+    before = None
+    while True:
+        beyond = query if before is None else query.where(Event.id < before)
+        found = connection.execute(beyond).all()
+        yield from found
+        if len(found) < _CHUNK:
+            return
+        before = found[-1].id
+
+
+def _earlier_reasons(connection: Connection, events: Sequence[Any]) -> dict[int, str]:
+    """The reason each comment had before the event, by the event's number; without those events
+    after which the comment was decided again."""
+    earlier: dict[int, str] = {}
+    wanted = {event.comment_id: event.id for event in events}
+    for part in _parts(list(wanted)):
+        reasons: dict[str, str] = {}
+        query = (
+            select(Event.id, Event.comment_id, Event.reason)
+            .where(Event.comment_id.in_(part), Event.kind.in_(_CHANGING))
+            .order_by(Event.id)
+        )
+        for row in connection.execute(query):
+            if row.id == wanted[row.comment_id]:
+                earlier[row.id] = reasons.get(row.comment_id, "")
+            elif row.id > wanted[row.comment_id]:
+                earlier.pop(wanted[row.comment_id], None)
+            reasons[row.comment_id] = row.reason
+    return earlier
+
+
+def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
 @dataclass(frozen=True, slots=True)

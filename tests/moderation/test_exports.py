@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from moderation.domain import ActorKind, Status
+from moderation.domain import ActorKind, EventKind, Status
 from moderation.exports import COLUMNS, Form, guarded, lines, restored
 from moderation.history import EventRecord
 
@@ -22,6 +22,7 @@ EVENT = EventRecord(
     name="Zoë",
     text="The old bridge.",
     email="zoe@example.org",
+    kind=EventKind.DECISION,
     actor_kind=ActorKind.MODERATOR,
     actor="mona",
     from_status=Status.HELD,

@@ -71,8 +71,8 @@ class TestListing:
             ({"moderator": "nils"}, [3]),
             # A machine is no moderator, whatever its name.
             ({"moderator": "worker"}, []),
-            ({"kind": ActorKind.WORKER}, [0, 1]),
-            ({"kind": ActorKind.MODERATOR, "to": APPROVED}, [3, 4]),
+            ({"actor_kind": ActorKind.WORKER}, [0, 1]),
+            ({"actor_kind": ActorKind.MODERATOR, "to": APPROVED}, [3, 4]),
             ({"to": HELD}, [0, 1]),
             ({"reason": "spam"}, [1, 2]),
             ({"since": START + HOUR}, [1, 2, 3, 4]),

@@ -33,7 +33,7 @@ FIRST = 20_000  # a day in 2024
 MORNING = FIRST * DAY + 8 * HOUR
 
 APPROVED_BY_MACHINE = {
-    "kind": ActorKind.WORKER,
+    "by": ActorKind.WORKER,
     "to": APPROVED,
     "reason": "below_thresholds",
     "model": "model-1",

@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from moderation.db import Database
-from moderation.domain import ActorKind, Status
+from moderation.domain import ActorKind, EventKind, Status
 from moderation.models import Comment, Event
 
 HELD_BY_MACHINE = {
-    "kind": ActorKind.WORKER,
+    "by": ActorKind.WORKER,
     "to": Status.HELD,
     "reason": "insult",
     "model": "model-1",
@@ -22,7 +22,8 @@ def add_event(
     *,
     at: int,
     to: Status,
-    kind: ActorKind = ActorKind.MODERATOR,
+    by: ActorKind = ActorKind.MODERATOR,
+    kind: EventKind = EventKind.DECISION,
     actor: str = "",
     reason: str = "",
     model: str | None = None,
@@ -37,8 +38,9 @@ def add_event(
             comment_id=comment_id,
             site_id=comment.site_id,
             at=at,
-            actor_kind=kind,
-            actor=actor or ("mona" if kind is ActorKind.MODERATOR else "worker"),
+            kind=kind,
+            actor_kind=by,
+            actor=actor or ("mona" if by is ActorKind.MODERATOR else "worker"),
             from_status=comment.status,
             to_status=to,
             reason=reason,

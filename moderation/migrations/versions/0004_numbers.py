@@ -1,4 +1,4 @@
-"""Events by site, time and moderator; figures of days that are over; exports"""
+"""Events by site and time; figures of days that are over; exports"""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,11 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0004"
-down_revision: str | None = "0002"
+down_revision: str | None = "0003"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_BY_MODERATOR = sa.text("actor_kind = 'moderator'")
 
 
 def upgrade() -> None:
@@ -25,13 +24,6 @@ def upgrade() -> None:
         batch.create_foreign_key("fk_event_site_id", "site", ["site_id"], ["id"])
     op.create_index("ix_event_site_id", "event", ["site_id", "id"])
     op.create_index("ix_event_at", "event", ["at"])
-    op.create_index(
-        "ix_event_moderator",
-        "event",
-        ["actor", "id"],
-        sqlite_where=_BY_MODERATOR,
-        postgresql_where=_BY_MODERATOR,
-    )
     op.create_table(
         "day_figures",
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
@@ -55,7 +47,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("export")
     op.drop_table("day_figures")
-    for name in ("ix_event_moderator", "ix_event_at", "ix_event_site_id"):
+    for name in ("ix_event_at", "ix_event_site_id"):
         op.drop_index(name, table_name="event")
     with op.batch_alter_table("event") as batch:
         batch.drop_constraint("fk_event_site_id", type_="foreignkey")

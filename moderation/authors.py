@@ -1,0 +1,96 @@
+"""What is known of authors on a site: how they fared, and whom moderators trust or block."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
+
+from moderation import remarks
+from moderation.accounts import AccountRef
+from moderation.clock import now_ms
+from moderation.domain import EventKind, Standing
+from moderation.models import AuthorStanding, Comment, is_approved, is_held, is_rejected
+
+COUNTED = 100
+"""Counting an author's comments stops here."""
+
+Author = tuple[int, str]
+"""A site's id and the author's id there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How many of an author's comments stand where, up to `COUNTED` each."""
+
+    approved: int
+    rejected: int
+    held: int
+    standing: Standing | None
+
+
+def records(connection: Connection, authors: Iterable[Author]) -> Mapping[Author, Record]:
+    """The record of each author."""
+    wanted = sorted(set(authors))
+    return {
+        (site_id, author_id): _record(
+            connection.execute(_RECORD, {"site": site_id, "author": author_id}).one()
+        )
+        for site_id, author_id in wanted
+    }
+
+
+def set_standing(
+    connection: Connection, *, comment_id: str, standing: Standing | None, moderator: AccountRef
+) -> None:
+    """Trust or block the author of a comment on its site from now on; None for neither.
+
+    Raises:
+        NotFound: there is no such comment on the moderator's sites.
+    """
+    comment = remarks.record(
+        connection,
+        comment_id=comment_id,
+        kind=EventKind.AUTHOR,
+        moderator=moderator,
+        evidence={"standing": standing},
+    )
+    author = {"site_id": comment.site_id, "author_id": comment.author_id}
+    connection.execute(delete(AuthorStanding).filter_by(**author))
+    if standing is not None:
+        values = author | {"standing": standing, "at": now_ms(), "moderator": moderator.name}
+        connection.execute(insert(AuthorStanding).values(values))
+
+
+def _up_to_some(condition: ColumnElement[bool]) -> Any:
+    """Counts the author's comments of one status, in the index of that status alone."""
+    some = (
+        select(Comment.id)
+        .where(
+            condition,
+            Comment.site_id == bindparam("site"),
+            Comment.author_id == bindparam("author"),
+        )
+        .limit(COUNTED)
+        .subquery()
+    )
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+_RECORD = select(
+    _up_to_some(is_approved(Comment)).label("approved"),
+    _up_to_some(is_rejected(Comment)).label("rejected"),
+    _up_to_some(is_held(Comment)).label("held"),
+    select(AuthorStanding.standing)
+    .where(
+        AuthorStanding.site_id == bindparam("site"),
+        AuthorStanding.author_id == bindparam("author"),
+    )
+    .scalar_subquery()
+    .label("standing"),
+)
+
+
+def _record(row: Any) -> Record:
+    standing = None if row.standing is None else Standing(row.standing)
+    return Record(row.approved, row.rejected, row.held, standing)

@@ -1,0 +1,110 @@
+"""All that a moderator sees of a comment, gathered for a whole page at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from moderation import alike, authors
+from moderation.domain import ActorKind, EventKind
+from moderation.models import Comment, Event
+from moderation.queue import Count, Row
+
+# Resembling comments are counted up to here on a card.
+_LIKE_IT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The comment that is answered."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a moderator wrote about a comment."""
+
+    by: str
+    at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A comment and what there is to know about it.
+
+    `evidence` and `model` are those of the latest automatic decision; `decided_by` is the moderator
+    whose decision stands, empty where none does.
+    """
+
+    row: Row
+    model: str | None
+    evidence: Mapping[str, Any]
+    decided_by: str
+    notes: Sequence[Note]
+    parent: Parent | None
+    author: authors.Record
+    similar: Count
+    """Other held comments that resemble it."""
+
+
+def cards(connection: Connection, rows: Sequence[Row]) -> list[Card]:
+    """The cards of these comments, in their order."""
+    events = _events(connection, rows)
+    parents = _parents(connection, rows)
+    records = authors.records(connection, [(row.site_id, row.author_id) for row in rows])
+    return [
+        Card(
+            row=row,
+            **_from_events(events.get(row.id, ())),
+            parent=parents.get(row.parent_id or ""),
+            author=records[row.site_id, row.author_id],
+            similar=_similar(connection, row),
+        )
+        for row in rows
+    ]
+
+
+def _events(connection: Connection, rows: Sequence[Row]) -> dict[str, list[Any]]:
+    query = (
+        select(Event.__table__)
+        .where(Event.comment_id.in_([row.id for row in rows]))
+        .order_by(Event.id)
+    )
+    found: dict[str, list[Any]] = {}
+    for event in connection.execute(query):
+        found.setdefault(event.comment_id, []).append(event)
+    return found
+
+
+def _from_events(events: Sequence[Any]) -> dict[str, Any]:
+    by_worker = [event for event in events if event.actor_kind == ActorKind.WORKER]
+    deciding = [e for e in events if e.kind in (EventKind.DECISION, EventKind.UNDO)]
+    last = deciding[-1] if deciding else None
+    return {
+        "model": by_worker[-1].model if by_worker else None,
+        "evidence": by_worker[-1].evidence if by_worker else {},
+        "decided_by": last.actor if last and last.actor_kind == ActorKind.MODERATOR else "",
+        "notes": [
+            Note(event.actor, event.at, event.evidence["note"])
+            for event in events
+            if event.kind == EventKind.NOTE
+        ],
+    }
+
+
+def _parents(connection: Connection, rows: Sequence[Row]) -> dict[str, Parent]:
+    ids = [row.parent_id for row in rows if row.parent_id]
+    query = select(Comment.id, Comment.name, Comment.text).where(Comment.id.in_(ids))
+    return {found.id: Parent(found.name, found.text) for found in connection.execute(query)}
+
+
+def _similar(connection: Connection, row: Row) -> Count:
+    found = alike.like(
+        connection, site_id=row.site_id, fingerprint=row.fingerprint, at_most=_LIKE_IT
+    )
+    others = len([comment_id for comment_id in found if comment_id != row.id])
+    return Count(min(others, _LIKE_IT), more=others >= _LIKE_IT)
