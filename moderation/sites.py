@@ -62,6 +62,14 @@ def add_key(connection: Connection, *, site_id: int, key: str) -> None:
     )
 
 
+def names(connection: Connection, sites: frozenset[int] | None) -> dict[int, str]:
+    """The names of these sites (None: of all) by their ids, in the order of the names."""
+    query = select(Site.id, Site.name).order_by(Site.name)
+    if sites is not None:
+        query = query.where(Site.id.in_(sorted(sites)))
+    return {row.id: row.name for row in connection.execute(query)}
+
+
 class SiteDirectory:
     """Finds sites by key or name; remembers each answer for `_BELIEVED_FOR` seconds."""
 

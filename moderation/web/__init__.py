@@ -2,12 +2,26 @@
 
 from flask import Flask
 
-from moderation.web import access, accounts, comments, demo, health, problems, reference, review
+from moderation.web import (
+    access,
+    accounts,
+    comments,
+    demo,
+    events_api,
+    health,
+    history,
+    numbers,
+    problems,
+    reference,
+    review,
+    scores,
+)
 
 
 def register(app: Flask) -> None:
     """Put every blueprint and handler onto the application."""
     problems.register(app)
     access.register(app)
-    for module in (comments, demo, accounts, review, reference, health):
+    desk = (accounts, review, history, numbers, scores)
+    for module in (comments, demo, *desk, events_api, reference, health):
         app.register_blueprint(module.blueprint)

@@ -3,9 +3,12 @@
 from typing import cast
 
 from flask import current_app, g, request
+from sqlalchemy import Connection
 
 from moderation.accounts import AccountRef
+from moderation.errors import FieldError, InvalidInput
 from moderation.services import Services
+from moderation.sites import names
 
 
 def services() -> Services:
@@ -16,6 +19,20 @@ def services() -> Services:
 def account() -> AccountRef:
     """Who signed in; only for views that are closed to others (see `access`)."""
     return cast(AccountRef, g.account)
+
+
+def sites_named(connection: Connection, name: str) -> frozenset[int] | None:
+    """The account's site of this name, or all its sites where the name is empty; None: every site.
+
+    Raises:
+        InvalidInput: the account sees no site of this name.
+    """
+    if not name:
+        return account().sites
+    found = [i for i, known in names(connection, account().sites).items() if known == name]
+    if not found:
+        raise InvalidInput(FieldError("site", "is not one of your sites"))
+    return frozenset(found)
 
 
 def wants_html() -> bool:

@@ -1,0 +1,279 @@
+"""The desk's numbers: how much comes in, what the service decides by itself, how long the rest
+waits, and how often people agree with the model."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flask import Blueprint, render_template, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from moderation import numbers
+from moderation.clock import now_ms
+from moderation.domain import ActorKind, Status
+from moderation.errors import FieldError, InvalidInput
+from moderation.event_schemas import Since
+from moderation.numbers import Decided, Figures, Judged, Share, share
+from moderation.schemas import Line, parse
+from moderation.sites import names
+from moderation.web import sentences
+from moderation.web.context import account, services, sites_named
+from moderation.web.plots import Data, Plot, Series, stacked, trend, trend_of_waits
+
+blueprint = Blueprint("numbers", __name__, url_prefix="/desk/numbers")
+
+_DAYS_SHOWN = 28
+_MOST_DAYS = 731
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    site: Line = Field("", max_length=64)
+    since: Since = None
+    until: Since = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The decisions of the service that have something in common."""
+
+    name: str
+    decided: int
+    automatic: Share
+    """Approved or rejected without a person."""
+    held_right: Share
+    """Of those held on which a person has decided: rejected."""
+
+
+@blueprint.get("")
+def page() -> str:
+    """All numbers of a range of days."""
+    wanted = parse(_Query, request.args.to_dict())
+    now = now_ms()
+    today = numbers.day_of(now)
+    first, last = _days(wanted, today)
+    with services().database.read() as connection:
+        sites = names(connection, account().sites)
+        chosen = sites_named(connection, wanted.site)
+        # To the last day: what came and went after the range tells how much waited at its end.
+        found = numbers.by_day(connection, first=first, last=today, sites=chosen)
+        waiting = numbers.waiting(connection, sites=chosen, now=now)
+    days = range(first, last + 1)
+    by_day = {day: Figures() for day in range(first, today + 1)}
+    by_site: dict[str, Figures] = {}
+    for (day, site), figures in found.items():
+        by_day[day].add(figures)
+        if day <= last:
+            by_site.setdefault(sites.get(site, ""), Figures()).add(figures)
+    whole = Figures()
+    for day in days:
+        whole.add(by_day[day])
+    backlog = _backlog(by_day, waiting.held)
+    return render_template(
+        "desk/numbers.html",
+        sites=sites.values(),
+        wanted=wanted,
+        first=_date(first),
+        last=_date(last),
+        whole=_group("", whole),
+        overturned=_overturned(whole),
+        people=sum(whole.decided[key] for key in whole.decided if _by_person(key)),
+        median=numbers.quantile(whole.waits, 0.5),
+        ninth=numbers.quantile(whole.waits, 0.9),
+        waiting=waiting,
+        ages=_ages(waiting),
+        plots=_plots([by_day[day] for day in days], [backlog[day] for day in days], days),
+        agreement=_agreement(whole),
+        groups={
+            "Site": [_group(name, figures) for name, figures in sorted(by_site.items())],
+            "Why": _groups(whole, lambda reason, _model: sentences.reason_words(reason)),
+            "Model": _groups(whole, lambda _reason, model: model or "none"),
+        },
+        duration=sentences.duration,
+        percent=_percent,
+    )
+
+
+def _days(wanted: _Query, today: int) -> tuple[int, int]:
+    """The first and the last day of the range."""
+    last = today if wanted.until is None else min(_day(wanted.until), today)
+    first = last - _DAYS_SHOWN + 1 if wanted.since is None else _day(wanted.since)
+    if not 0 <= first <= last:
+        raise InvalidInput(FieldError("since", "has to be a day up to `until` and today"))
+    if last - first >= _MOST_DAYS:
+        raise InvalidInput(FieldError("since", f"has to be at most {_MOST_DAYS} days before"))
+    return first, last
+
+
+def _day(moment: datetime) -> int:
+    return numbers.day_of(round(moment.timestamp() * 1000))
+
+
+def _date(day: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(days=day)
+
+
+def _by_person(key: Decided) -> bool:
+    return key.kind == ActorKind.MODERATOR
+
+
+def _counts(figures: Figures) -> Counter[str]:
+    """The service's decisions by the status they gave."""
+    found: Counter[str] = Counter()
+    for key, count in figures.decided.items():
+        if key.kind == ActorKind.WORKER:
+            found[key.to_status] += count
+    return found
+
+
+def _automatic(counts: Mapping[str, int]) -> Share:
+    held = counts.get(Status.HELD, 0)
+    total = sum(counts.values())
+    return share(total - held, total)
+
+
+def _held_right(judged: Iterable[tuple[Judged, int]]) -> Share:
+    found: Counter[str] = Counter()
+    for key, count in judged:
+        if key.machine == Status.HELD:
+            found[key.verdict] += count
+    return share(found[Status.REJECTED], found.total())
+
+
+def _group(name: str, figures: Figures) -> Group:
+    counts = _counts(figures)
+    return Group(name, counts.total(), _automatic(counts), _held_right(figures.judged.items()))
+
+
+def _groups(whole: Figures, name: Callable[[str, str], str]) -> list[Group]:
+    """The service's decisions by what `name` makes of reason and model, the largest first."""
+    parts: dict[str, Figures] = {}
+    for key, count in whole.decided.items():
+        if key.kind == ActorKind.WORKER:
+            parts.setdefault(name(key.reason, key.model), Figures()).decided[key] += count
+    for judged, count in whole.judged.items():
+        parts.setdefault(name(judged.reason, judged.model), Figures()).judged[judged] += count
+    groups = (_group(part, figures) for part, figures in parts.items())
+    return sorted(groups, key=lambda group: (-group.decided, group.name))
+
+
+def _overturned(whole: Figures) -> Share:
+    """Of what was approved or rejected without a person: turned round by one."""
+    turned = sum(
+        count
+        for key, count in whole.judged.items()
+        if key.machine in numbers.VERDICTS and key.machine != key.verdict
+    )
+    automatic = _automatic(_counts(whole)).part
+    return share(min(turned, automatic), automatic)
+
+
+def _agreement(whole: Figures) -> list[tuple[str, dict[str, int], Share]]:
+    """For each word of the machine: what people said, and how often that was the same."""
+    rows = []
+    for machine, same in (
+        (Status.HELD, Status.REJECTED),
+        (Status.REJECTED, Status.REJECTED),
+        (Status.APPROVED, Status.APPROVED),
+    ):
+        said: Counter[str] = Counter()
+        for key, count in whole.judged.items():
+            if key.machine == machine:
+                said[key.verdict] += count
+        rows.append((str(machine), dict(said), share(said[same], said.total())))
+    return rows
+
+
+def _backlog(by_day: Mapping[int, Figures], held_now: int) -> dict[int, int]:
+    """How many waited at the end of each day, worked out backwards from now."""
+    found = {}
+    waiting = held_now
+    for day in sorted(by_day, reverse=True):
+        found[day] = max(waiting, 0)
+        for key, count in by_day[day].decided.items():
+            waiting -= count * ((key.to_status == Status.HELD) - (key.from_status == Status.HELD))
+    return found
+
+
+def _ages(waiting: numbers.Waiting) -> list[tuple[str, int]]:
+    edges = [sentences.duration(age) for age in numbers.AGES]
+    labels = [f"under {edge}" for edge in edges] + [f"{edges[-1]} or more"]
+    return list(zip(labels, waiting.by_age, strict=True))
+
+
+def _plots(by_day: list[Figures], backlog: list[int], days: Iterable[int]) -> list[Plot]:
+    places = [f"{_date(day):%-d %b}" for day in days]
+    counts = [_counts(figures) for figures in by_day]
+    automatic = [_automatic(count) for count in counts]
+    right = [_held_right(figures.judged.items()) for figures in by_day]
+    waits = [figures.waits for figures in by_day]
+    return [
+        stacked(
+            Data(
+                "Comments decided by the service",
+                "Each comment once, on the day on which the service decided about it.",
+                places,
+                [
+                    Series(status, status, [count[status] for count in counts])
+                    for status in (Status.APPROVED, Status.HELD, Status.REJECTED)
+                ],
+            )
+        ),
+        trend(
+            Data(
+                "Decided without a person",
+                "Approved or rejected by the service itself, of all on which it decided.",
+                places,
+                [Series("main", "share", [one.value for one in automatic])],
+            ),
+            top=1,
+            words=_percent,
+        ),
+        trend(
+            Data(
+                "Waiting at the end of the day",
+                "Held comments on which nobody had decided yet.",
+                places,
+                [Series("held", "waiting", backlog)],
+            )
+        ),
+        trend_of_waits(
+            Data(
+                "Time to a person’s decision",
+                "From being held to the first approval or rejection, on the day of that.",
+                places,
+                [
+                    Series("main", "median", [numbers.quantile(wait, 0.5) for wait in waits]),
+                    Series("held", "90 % within", [numbers.quantile(wait, 0.9) for wait in waits]),
+                ],
+            ),
+            sentences.duration,
+        ),
+        trend(
+            Data(
+                "Held, and rejected by a person",
+                "Of held comments on which people decided on the day; boxes are 95 % intervals.",
+                places,
+                [
+                    Series(
+                        "main",
+                        "share",
+                        [one.value for one in right],
+                        [None if one.value is None else (one.low, one.high) for one in right],
+                    )
+                ],
+            ),
+            top=1,
+            words=_percent,
+        ),
+    ]
+
+
+def _percent(value: float | None) -> str:
+    """A share as a percentage, with a digit more where there is not much to see."""
+    if value is None:
+        return "–"
+    digits = 1 if 0 < value < 0.1 or 0.9 < value < 1 else 0
+    return f"{100 * value:.{digits}f} %"

@@ -1,0 +1,106 @@
+"""What happened, in plain words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moderation import policy
+from moderation.classifier.prediction import REJECT, Reason
+from moderation.clock import HOUR, MINUTE, SECOND
+from moderation.domain import ActorKind, EventKind, ModeratorReason, Standing, Status
+from moderation.history import EventRecord
+
+_REASONS: Mapping[str, str] = {
+    REJECT: "like what moderators reject",
+    Reason.TOXIC: "toxic",
+    Reason.SEVERE_TOXIC: "severely toxic",
+    Reason.OBSCENE: "obscene",
+    Reason.THREAT: "a threat",
+    Reason.INSULT: "an insult",
+    Reason.IDENTITY_ATTACK: "an attack on a group",
+    Reason.SPAM: "spam",
+    ModeratorReason.OFF_TOPIC: "off-topic",
+    policy.SCORER_UNAVAILABLE: "no classifier was available",
+    policy.SCORER_FAILED: "the classifier failed on it",
+    policy.NOT_ABLE_TO_JUDGE: "the classifier is not able to judge it",
+    policy.UNDECIDED: "it could not be decided after several tries",
+    policy.BELOW_THRESHOLDS: "every probability is below its threshold",
+}
+
+_DID = {
+    Status.APPROVED: "approved it",
+    Status.HELD: "held it",
+    Status.REJECTED: "rejected it",
+}
+
+_STANDINGS = {
+    Standing.TRUSTED: "trusted its author",
+    Standing.BLOCKED: "blocked its author",
+}
+
+_UNITS = ((24 * HOUR, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
+
+
+def reason_words(reason: str) -> str:
+    """A reason of the model, of a rule or of a moderator."""
+    return _REASONS.get(reason, reason.replace("_", " "))
+
+
+def actor_words(event: EventRecord) -> str:
+    """Who or what did it."""
+    return event.actor if event.actor_kind is ActorKind.MODERATOR else "The service"
+
+
+def deed(event: EventRecord) -> str:
+    """What was done, for a sentence that begins with who did it."""
+    if event.kind is EventKind.NOTE:
+        return "wrote a note"
+    if event.kind is EventKind.LOOK:
+        return "looked at the e-mail address"
+    if event.kind is EventKind.AUTHOR:
+        return _STANDINGS.get(
+            event.evidence.get("standing", ""), "let the usual rules apply to its author again"
+        )
+    if event.kind is EventKind.UNDO:
+        return f"took a decision back: it is {event.to_status} again"
+    before = "" if event.from_status is Status.PENDING else f", which was {event.from_status}"
+    return _DID.get(event.to_status, f"made it {event.to_status}") + before
+
+
+def grounds(event: EventRecord) -> list[str]:
+    """What the step stood on, what decided first: rules, probabilities, a moderator's reason."""
+    if event.kind is EventKind.NOTE:
+        return [str(event.evidence.get("note", ""))]
+    words = [str(rule["detail"]) for rule in event.evidence.get("rules", [])]
+    above = _above(event)
+    rules = {rule["rule"] for rule in event.evidence.get("rules", [])}
+    if event.reason and event.reason not in {*rules, *(head for head, _ in above)}:
+        words.append(reason_words(event.reason))
+    return words + [text for _, text in above]
+
+
+def _above(event: EventRecord) -> list[tuple[str, str]]:
+    scores: Mapping[str, Any] = event.evidence.get("scores", {})
+    limits: Mapping[str, Any] = event.evidence.get("thresholds", {})
+    above = [head for head in scores if scores[head] >= limits.get(head, 1)]
+    # The head that decided comes first, the others by probability.
+    above.sort(key=lambda head: (head != event.reason, -scores[head]))
+    return [
+        (head, f"{reason_words(head)}: {scores[head]:.2f}, threshold {limits[head]:.2f}")
+        for head in above
+    ]
+
+
+def duration(ms: int | None) -> str:
+    """A time in its two largest units: "3 h 20 min"; a dash for none."""
+    if ms is None:
+        return "–"
+    if ms < SECOND:
+        return "under 1 s"
+    parts = []
+    for size, unit in _UNITS:
+        count, ms = divmod(ms, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2])
