@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from functools import cache
+from threading import Thread
 
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import connect, enqueue_decide, oldest_waiting
 from worker.deciding import decide_comments
+from worker.notices import send_notices
 from worker.scorer import Scorer
 from worker.sweeping import sweep as find_lost
 
@@ -24,6 +26,27 @@ def sweep() -> None:
     )
     for comment_ids in lost:
         enqueue_decide(redis, comment_ids)
+
+
+def notify() -> None:
+    """Tell the sites' webhooks where comments wait for too long.
+
+    In a thread of its own: while a receiver takes its time, comments are decided.
+    """
+    Thread(target=_notify, name="notices", daemon=True).start()
+
+
+def _notify() -> None:
+    settings = _settings()
+    database = Database(settings.database, pool_size=1)
+    try:
+        send_notices(
+            database,
+            desk=f"{settings.base_url}/desk/",
+            private_addresses=settings.webhooks_to_private_addresses,
+        )
+    finally:
+        database.close()
 
 
 @cache
