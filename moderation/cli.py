@@ -15,6 +15,7 @@ from moderation.db import Database
 from moderation.errors import StartupError
 from moderation.server import serve
 from moderation.site_commands import site
+from moderation.user_commands import user
 
 _ELSEWHERE = {
     "worker": "worker.cli:worker",
@@ -94,6 +95,7 @@ def migrate() -> None:
 
 
 cli.add_command(site)
+cli.add_command(user)
 
 
 @cli.command("demo-data")

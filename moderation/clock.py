@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 
 def now_ms() -> int:

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         description="How long a comment may be pending before it counts as lost on its way to a "
         "worker and is sent again, and the time between two looks for such comments.",
     )
+    webhooks_to_private_addresses: bool = Field(
+        False, description="Let sites' webhooks call addresses that are not public."
+    )
     model: Path = Field(
         DEFAULT_ARTIFACT,
         description="The classifier's artifact. Default: the one that ships with the package.",

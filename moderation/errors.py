@@ -35,5 +35,23 @@ class Conflict(Exception):  # noqa: N818
     """The thing changed after the caller last saw it."""
 
 
+class Closed(Exception):  # noqa: N818
+    """The discussion takes no more comments."""
+
+
 class Overloaded(Exception):  # noqa: N818
     """More arrives than can be stored; the caller should try again shortly."""
+
+
+class TooManyTries(Exception):  # noqa: N818
+    """Somebody guesses, or seems to; the caller may try again after `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many failed tries: wait {in_words(seconds)}")
+        self.seconds = seconds
+
+
+def in_words(seconds: int) -> str:
+    """A time to wait, for a person: "40 seconds", "3 minutes"; rounded up."""
+    number, unit = (seconds, "second") if seconds < 90 else (-(-seconds // 60), "minute")
+    return f"{number} {unit}{'' if number == 1 else 's'}"

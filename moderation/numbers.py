@@ -15,13 +15,11 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import ColumnElement, Connection, func, insert, literal_column, select
 from sqlalchemy.orm import aliased
 
-from moderation.clock import HOUR, MINUTE, SECOND, now_ms
+from moderation.clock import DAY, HOUR, MINUTE, SECOND, now_ms
 from moderation.db import Database
 from moderation.domain import ActorKind, EventKind, Status
 from moderation.ids import floor_id
 from moderation.models import Comment, DayFigures, Event
-
-DAY = 24 * HOUR
 
 VERDICTS = (Status.APPROVED, Status.REJECTED)
 """The statuses that answer the question whether a comment may be published."""

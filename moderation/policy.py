@@ -5,7 +5,7 @@ is approved. Whatever keeps the model from judging holds it.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import isfinite
 from typing import Annotated, Any
 
@@ -33,6 +33,9 @@ def _known_head(name: str) -> str:
 Head = Annotated[str, AfterValidator(_known_head)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
+# What the rules knew beyond the comment itself, kept so that other settings can be tried on it.
+FACTS_KEPT = tuple(f.name for f in fields(Facts) if f.name not in ("text", "name", "website"))
+
 # Spans of an explanation that are kept: what a moderator takes in at a glance.
 _SPANS_KEPT = 12
 
@@ -52,6 +55,21 @@ class SiteSettings(BaseModel):
     )
     origins: tuple[str, ...] = Field(
         (), description="Addresses of the site's pages, to which a browser may be sent back."
+    )
+    close_after_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="Days after a page's first comment from which it takes no more; none: never.",
+    )
+    notify_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        max_length=500,
+        description="Web address that is told when held comments wait for too long.",
+    )
+    notify_after_minutes: int = Field(
+        60, ge=1, le=100_000, description="How long a held comment may wait, in minutes."
     )
 
 
@@ -88,7 +106,10 @@ def decide(
         unavailable: the reason to give when there is no prediction.
     """
     findings = consult(facts, settings.rules)
-    evidence: dict[str, Any] = {"rules": [asdict(finding) for finding in findings]}
+    evidence: dict[str, Any] = {
+        "rules": [asdict(finding) for finding in findings],
+        "facts": {name: getattr(facts, name) for name in FACTS_KEPT},
+    }
     if prediction is None:
         return Decision(Status.HELD, unavailable, evidence=evidence)
     scores = {REJECT: prediction.reject} | {str(r): p for r, p in prediction.reasons.items()}

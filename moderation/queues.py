@@ -33,6 +33,7 @@ class JobPath(StrEnum):
 
     DECIDE = "worker.jobs.decide"
     SWEEP = "worker.jobs.sweep"
+    NOTIFY = "worker.jobs.notify"
 
 
 SERIALIZER = JSONSerializer
@@ -171,24 +172,26 @@ def oldest_waiting(connection: Redis) -> int | None:
     return None
 
 
-def ensure_sweep_is_scheduled(connection: Redis, *, interval: int) -> None:
-    """Schedule the next sweep, unless one is scheduled or waiting already.
+def ensure_is_scheduled(connection: Redis, job: JobPath, *, interval: int) -> None:
+    """Schedule the next run of a job that runs again and again, unless one is scheduled or waiting
+    already.
 
-    The job's id carries its time slot, so that several workers schedule one sweep between them.
+    The job's id carries its time slot, so that several workers schedule one run between them.
 
     Args:
-        interval: seconds between two sweeps.
+        interval: seconds between two runs.
     """
+    name = job.name.lower()
     slot = now_ms() // 1_000 // interval + 1
-    job_id = f"sweep-{slot}"
+    job_id = f"{name}-{slot}"
     if Job.exists(job_id, connection):
         return
     queue(connection, QueueName.MAINTENANCE).enqueue_at(
         datetime.fromtimestamp(slot * interval, tz=UTC),
-        JobPath.SWEEP,
+        job,
         job_id=job_id,
         job_timeout=DECIDE_TIMEOUT,
         result_ttl=interval,
         failure_ttl=FAILURE_TTL,
-        description="sweep",
+        description=name,
     )

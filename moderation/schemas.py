@@ -256,6 +256,7 @@ class CommentPage(BaseModel):
 
     comments: list[PublicComment] = Field(description="The comments that start a conversation.")
     next: str | None = Field(description="Give it as `after` to get the next ones.")
+    closed: bool = Field(False, description="The page takes no more comments: hide your form.")
 
 
 class ProblemField(BaseModel):

@@ -1,18 +1,23 @@
-"""`moderation site …`: sites, their keys and settings, until there is a page for them."""
+"""`moderation site …`: sites, their keys and settings, as on the desk's pages for them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select
 
+from moderation import site_settings
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.errors import Conflict, InvalidInput, NotFound
 from moderation.models import Site
 from moderation.policy import SiteSettings
-from moderation.sites import add_key, create_site, new_key
+
+# Who changed it, in the record of changes: whoever may log in on the service's machine.
+_ACTOR = "command line"
 
 
 @click.group()
@@ -32,23 +37,16 @@ def list_sites() -> None:
 @click.argument("name")
 def add(name: str) -> None:
     """Add the site NAME and print its key, this once."""
-    key = new_key()
-    with _database().write() as connection:
-        if connection.scalar(select(Site.id).where(Site.name == name)) is not None:
-            raise click.ClickException(f"there is a site {name} already")
-        create_site(connection, name=name, key=key, settings=SiteSettings())
-    click.echo(key)
+    with _changing() as connection:
+        click.echo(site_settings.add_site(connection, name=name, actor=_ACTOR))
 
 
 @site.command()
 @click.argument("name")
 def key(name: str) -> None:
     """Give the site NAME one more key and print it, this once."""
-    fresh = new_key()
-    with _database().write() as connection:
-        row = connection.execute(select(Site.id).where(Site.name == name)).one_or_none()
-        add_key(connection, site_id=_found(row, name).id, key=fresh)
-    click.echo(fresh)
+    with _changing() as connection:
+        click.echo(site_settings.give_key(connection, name=name, actor=_ACTOR))
 
 
 @site.command()
@@ -60,14 +58,11 @@ def settings(name: str, changes: tuple[str, ...]) -> None:
     KEY is a name such as rules.max_links or thresholds.insult, VALUE is JSON: 3, true, null,
     '["casino*", "pills"]'. What the service decides from then on follows the new settings.
     """
-    with _database().write() as connection:
-        query = select(Site.id, Site.settings).where(Site.name == name).with_for_update()
-        row = _found(connection.execute(query).one_or_none(), name)
-        current = SiteSettings.model_validate(row.settings).model_dump(mode="json")
-        changed = _valid(_with(current, changes))
-        stored = changed.model_dump(mode="json")
-        connection.execute(update(Site).where(Site.id == row.id).values(settings=stored))
-    click.echo(json.dumps(stored, indent=2, ensure_ascii=False))
+    with _changing() as connection:
+        before = site_settings.site_named(connection, name).settings
+        after = _valid(_with(before.model_dump(mode="json"), changes))
+        site_settings.save(connection, name=name, before=before, after=after, actor=_ACTOR)
+    click.echo(json.dumps(after.model_dump(mode="json"), indent=2, ensure_ascii=False))
 
 
 def _with(settings: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:
@@ -94,10 +89,14 @@ def _valid(settings: dict[str, Any]) -> SiteSettings:
         raise click.ClickException("; ".join(problems)) from None
 
 
-def _found(row: Any, name: str) -> Any:
-    if row is None:
-        raise click.ClickException(f"there is no site {name}")
-    return row
+@contextmanager
+def _changing() -> Iterator[Connection]:
+    """A transaction; what was wrong with the wish is one line."""
+    try:
+        with _database().write() as connection:
+            yield connection
+    except (Conflict, InvalidInput, NotFound) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _database() -> Database:

@@ -1,15 +1,17 @@
 """Sites and their keys."""
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, insert, select, update
 
 from moderation.clock import now_ms
 from moderation.db import Database
+from moderation.errors import FieldError, InvalidInput, NotFound
 from moderation.models import Site, SiteKey
 from moderation.policy import SiteSettings
 
@@ -18,6 +20,9 @@ from moderation.policy import SiteSettings
 _BELIEVED_FOR = 5.0
 
 _KEY_BYTES = 24
+
+# What stands in an address as it is.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,27 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A site's key as it is shown later."""
+
+    digest: str
+    hint: str
+    created_at: int
+    revoked_at: int | None
+
+
 def create_site(connection: Connection, *, name: str, key: str, settings: SiteSettings) -> int:
-    """Store a site and its first key; the new site's id."""
+    """Store a site and its first key; the new site's id.
+
+    Raises:
+        InvalidInput: the name cannot be one, or is taken.
+    """
+    if not _NAME.fullmatch(name):
+        detail = "has to be 1 to 64 letters a to z, digits, dots, hyphens and underscores"
+        raise InvalidInput(FieldError("name", detail))
+    if connection.scalar(select(Site.id).where(Site.name == name)) is not None:
+        raise InvalidInput(FieldError("name", f"is taken: there is a site {name} already"))
     created = now_ms()
     row = connection.execute(
         insert(Site)
@@ -68,6 +92,37 @@ def names(connection: Connection, sites: frozenset[int] | None) -> dict[int, str
     if sites is not None:
         query = query.where(Site.id.in_(sorted(sites)))
     return {row.id: row.name for row in connection.execute(query)}
+
+
+def keys(connection: Connection, site_id: int) -> list[Key]:
+    """The site's keys, the newest first, and those that are revoked last."""
+    query = (
+        select(SiteKey.digest, SiteKey.hint, SiteKey.created_at, SiteKey.revoked_at)
+        .where(SiteKey.site_id == site_id)
+        .order_by(SiteKey.revoked_at.is_not(None), SiteKey.created_at.desc(), SiteKey.digest)
+    )
+    return [Key(**row._mapping) for row in connection.execute(query)]
+
+
+def revoke_key(connection: Connection, *, site_id: int, key_digest: str) -> Key:
+    """Let a key work no more, within `_BELIEVED_FOR` seconds; the key.
+
+    Raises:
+        NotFound: the site has no such key that works.
+    """
+    row = connection.execute(
+        update(SiteKey)
+        .where(
+            SiteKey.digest == key_digest,
+            SiteKey.site_id == site_id,
+            SiteKey.revoked_at.is_(None),
+        )
+        .values(revoked_at=now_ms())
+        .returning(SiteKey.digest, SiteKey.hint, SiteKey.created_at, SiteKey.revoked_at)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("the site has no such key")
+    return Key(**row._mapping)
 
 
 class SiteDirectory:

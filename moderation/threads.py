@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from moderation.clock import to_datetime
+from moderation.clock import DAY, now_ms, to_datetime
 from moderation.models import Comment, Thread, is_approved
 from moderation.schemas import CommentPage, PublicComment
 
@@ -48,6 +48,15 @@ def published(
         comments=_nested(shown, sorted(answers, key=attrgetter("id"))),
         next=shown[-1].id if len(starts) > limit else None,
     )
+
+
+def is_closed(connection: Connection, *, site_id: int, page: str, after_days: int | None) -> bool:
+    """Whether a page takes no more comments, because its first one is older than `after_days`."""
+    if after_days is None:
+        return False
+    query = select(Thread.created_at).where(Thread.site_id == site_id, Thread.page == page)
+    began = connection.scalar(query)
+    return began is not None and now_ms() - began > after_days * DAY
 
 
 def _public_columns() -> Select[str, str | None, str, str, str, str, int]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from functools import cache
+from threading import Thread
 
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.numbers import close_days
 from moderation.queues import connect, enqueue_decide, oldest_waiting
 from worker.deciding import decide_comments
+from worker.notices import send_notices
 from worker.scorer import Scorer
 from worker.sweeping import sweep as find_lost
 
@@ -17,13 +20,35 @@ def decide(comment_ids: Sequence[str]) -> None:
 
 
 def sweep() -> None:
-    """Enqueue again what was lost on its way to a decision."""
+    """Enqueue again what was lost on its way to a decision, and keep the figures of past days."""
     redis = connect(_settings().redis)
     lost = find_lost(
         _database(), grace=_settings().sweep_seconds, oldest_waiting=oldest_waiting(redis)
     )
     for comment_ids in lost:
         enqueue_decide(redis, comment_ids)
+    close_days(_database())
+
+
+def notify() -> None:
+    """Tell the sites' webhooks where comments wait for too long.
+
+    In a thread of its own: while a receiver takes its time, comments are decided.
+    """
+    Thread(target=_notify, name="notices", daemon=True).start()
+
+
+def _notify() -> None:
+    settings = _settings()
+    database = Database(settings.database, pool_size=1)
+    try:
+        send_notices(
+            database,
+            desk=f"{settings.base_url}/desk/",
+            private_addresses=settings.webhooks_to_private_addresses,
+        )
+    finally:
+        database.close()
 
 
 @cache

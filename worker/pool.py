@@ -8,10 +8,13 @@ from rq import SimpleWorker
 from rq.worker_pool import WorkerPool
 
 from moderation.config import Settings
-from moderation.queues import SERIALIZER, QueueName, ensure_sweep_is_scheduled
+from moderation.queues import SERIALIZER, JobPath, QueueName, ensure_is_scheduled
 
 # Seconds between two maintenance passes, in which a dead worker's job is noticed, at most.
 MAINTENANCE_INTERVAL = 10
+
+# Seconds between two looks whether a site's moderators are to be told of old comments.
+NOTIFY_SECONDS = 60
 
 # RQ waits for a job for so many seconds less than a worker's time to live.
 _TTL_MARGIN = 15
@@ -20,8 +23,8 @@ _TTL_MARGIN = 15
 class ModerationWorker(SimpleWorker):
     """Runs jobs in its own process: no fork for each, and the model is loaded once.
 
-    Its maintenance pass also keeps the sweep scheduled, because a Redis that lost its data has
-    lost the schedule too.
+    Its maintenance pass also keeps the sweep and the notices scheduled, because a Redis that lost
+    its data has lost the schedule too.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -33,9 +36,10 @@ class ModerationWorker(SimpleWorker):
         self.log_job_description = False
 
     def run_maintenance_tasks(self) -> None:
-        """RQ's own maintenance, and the next sweep."""
+        """RQ's own maintenance, and the next run of what runs again and again."""
         super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
-        ensure_sweep_is_scheduled(self.connection, interval=self.sweep_seconds)
+        ensure_is_scheduled(self.connection, JobPath.SWEEP, interval=self.sweep_seconds)
+        ensure_is_scheduled(self.connection, JobPath.NOTIFY, interval=NOTIFY_SECONDS)
 
 
 def run_pool(connection: Redis, *, workers: int) -> None:

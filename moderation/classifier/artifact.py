@@ -62,6 +62,21 @@ def load(path: Path) -> Classifier:
     )
 
 
+def thresholds(path: Path) -> tuple[str, Mapping[str, float]]:
+    """Version and thresholds of a model, from its header alone; load it to be sure of it.
+
+    Raises:
+        ArtifactError: there is no such file, or it has no usable header.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            header = json.loads((file.metadata() or {})[_ENTRY])
+            metadata = header["metadata"]
+            return _version(metadata, header["digest"]), metadata["thresholds"]
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise ArtifactError(f"{path}: no usable header: {error}") from error
+
+
 def _check(path: Path, header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> None:
     if header.get("format") != FORMAT:
         raise ArtifactError(

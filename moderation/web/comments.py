@@ -13,6 +13,7 @@ from moderation import threads
 from moderation.clock import to_datetime
 from moderation.domain import Status
 from moderation.errors import (
+    Closed,
     Conflict,
     FieldError,
     InvalidInput,
@@ -36,8 +37,11 @@ from moderation.web.context import services, wants_html
 
 blueprint = Blueprint("comments", __name__, url_prefix="/v1/comments")
 
+_Refusal = InvalidInput | Closed | Conflict | Overloaded
+
 _STATUS_OF = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Closed: HTTPStatus.FORBIDDEN,
     Conflict: HTTPStatus.CONFLICT,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -53,8 +57,9 @@ def submit() -> ResponseReturnValue:
     try:
         submission = parse(CommentSubmission, fields)
         site = _site(submission.site)
+        _refuse_if_closed(site, submission.page)
         receipt = services().submissions.submit(_new_comment(submission, site))
-    except (InvalidInput, Conflict, Overloaded) as error:
+    except (InvalidInput, Closed, Conflict, Overloaded) as error:
         if from_browser:
             return _form_again(fields, error)
         raise
@@ -93,6 +98,12 @@ def published() -> ResponseReturnValue:
         page = threads.published(
             connection, site_id=site.id, page=query.page, after=query.after, limit=query.limit
         )
+        page.closed = threads.is_closed(
+            connection,
+            site_id=site.id,
+            page=query.page,
+            after_days=site.settings.close_after_days,
+        )
     response = jsonify(page.model_dump(mode="json"))
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
@@ -124,6 +135,15 @@ def _site(name: str) -> SiteRef:
     if site is None:
         raise InvalidInput(FieldError("site", "is not known here"))
     return site
+
+
+def _refuse_if_closed(site: SiteRef, page: str) -> None:
+    days = site.settings.close_after_days
+    if days is None:
+        return
+    with services().database.read() as connection:
+        if threads.is_closed(connection, site_id=site.id, page=page, after_days=days):
+            raise Closed("the discussion of this page is closed")
 
 
 def _new_comment(submission: CommentSubmission, site: SiteRef) -> NewComment:
@@ -186,7 +206,9 @@ def _origin(address: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else None
 
 
-def _form_again(fields: dict[str, Any], error: InvalidInput | Conflict | Overloaded) -> Response:
+def _form_again(
+    fields: dict[str, Any], error: InvalidInput | Closed | Conflict | Overloaded
+) -> Response:
     """The reader's page again, with what was typed and what is wrong with it."""
     wrong_fields = error.errors if isinstance(error, InvalidInput) else ()
     messages = {CommentSubmission.field_of(e.field): e.detail for e in wrong_fields}

@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from moderation.errors import Conflict, InvalidInput, NotFound, Overloaded, Unauthorized
+from moderation.errors import Closed, Conflict, InvalidInput, NotFound, Overloaded, Unauthorized
 from moderation.schemas import Problem, ProblemField
 from moderation.web.context import wants_html
 
@@ -23,6 +23,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(InvalidInput, invalid_input)
     app.register_error_handler(Unauthorized, _unauthorized)
     app.register_error_handler(NotFound, lambda e: problem(HTTPStatus.NOT_FOUND, str(e)))
+    app.register_error_handler(Closed, lambda e: problem(HTTPStatus.FORBIDDEN, str(e)))
     app.register_error_handler(Conflict, lambda e: problem(HTTPStatus.CONFLICT, str(e)))
     app.register_error_handler(Overloaded, _overloaded)
     app.register_error_handler(HTTPException, _http_exception)

@@ -89,6 +89,7 @@ def _submit() -> dict[str, Any]:
             "303": {"description": "Stored; a browser goes back to its page."},
             "400": _problem("The body is no JSON object."),
             "401": _problem("The key is not known, or neither a key nor a site was given."),
+            "403": _problem("The discussion of this page is closed."),
             "413": _problem("The request is too large."),
             "415": _problem("The body is neither JSON nor a form."),
             "422": _problem("Fields are wrong; `errors` names each of them."),

@@ -5,7 +5,7 @@ from typing import Any
 
 from moderation import policy
 from moderation.classifier.prediction import REJECT, Reason
-from moderation.clock import HOUR, MINUTE, SECOND
+from moderation.clock import DAY, HOUR, MINUTE, SECOND
 from moderation.domain import ActorKind, EventKind, ModeratorReason, Standing, Status
 from moderation.history import EventRecord
 
@@ -37,7 +37,7 @@ _STANDINGS = {
     Standing.BLOCKED: "blocked its author",
 }
 
-_UNITS = ((24 * HOUR, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
+_UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
 
 
 def reason_words(reason: str) -> str:

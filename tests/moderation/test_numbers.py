@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sqlalchemy import select
 
-from moderation.clock import HOUR, MINUTE, SECOND, now_ms
+from moderation.clock import DAY, HOUR, MINUTE, SECOND, now_ms
 from moderation.db import Database
 from moderation.domain import ActorKind, Status
 from moderation.models import DayFigures
 from moderation.numbers import (
-    DAY,
     Decided,
     Figures,
     Judged,

@@ -18,7 +18,7 @@ from moderation.queues import (
     QueueName,
     connect,
     enqueue_decide,
-    ensure_sweep_is_scheduled,
+    ensure_is_scheduled,
     oldest_waiting,
     queue,
 )
@@ -141,7 +141,7 @@ class TestSweep:
 
     def test_the_next_sweep_is_scheduled_once(self, redis: Redis) -> None:
         for _ in range(3):
-            ensure_sweep_is_scheduled(redis, interval=3600)
+            ensure_is_scheduled(redis, JobPath.SWEEP, interval=3600)
         registry = ScheduledJobRegistry(queue=queue(redis, QueueName.MAINTENANCE))
         (job_id,) = registry.get_job_ids()
         at = registry.get_scheduled_time(job_id)
@@ -151,11 +151,15 @@ class TestSweep:
         assert job.func_name == JobPath.SWEEP
         assert not job.args
 
-    def test_a_worker_keeps_the_sweep_scheduled(self, redis: Redis) -> None:
+    def test_a_worker_keeps_the_sweep_and_the_notices_scheduled(self, redis: Redis) -> None:
         queues = [queue(redis, name) for name in QueueName]
         worker = ModerationWorker(queues, connection=redis, serializer=SERIALIZER)
         worker.run_maintenance_tasks()
-        assert ScheduledJobRegistry(queue=queue(redis, QueueName.MAINTENANCE)).count == 1
+        registry = ScheduledJobRegistry(queue=queue(redis, QueueName.MAINTENANCE))
+        names = {
+            Job.fetch(i, redis, serializer=SERIALIZER).func_name for i in registry.get_job_ids()
+        }
+        assert names == {JobPath.SWEEP, JobPath.NOTIFY}
 
     def test_the_job_that_waits_longest_is_known(self, redis: Redis) -> None:
         assert oldest_waiting(redis) is None

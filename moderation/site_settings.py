@@ -1,0 +1,138 @@
+"""Changes of what a site sets, and of its keys, with the record of who changed what."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from moderation.clock import now_ms
+from moderation.errors import Conflict, NotFound
+from moderation.models import SettingChange, Site
+from moderation.policy import SiteSettings
+from moderation.sites import SiteRef, add_key, create_site, new_key, revoke_key
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A change in the past."""
+
+    at: int
+    actor: str
+    changes: list[dict[str, Any]]
+    """For each setting: `setting`, `before`, `after`."""
+
+
+def site_named(connection: Connection, name: str) -> SiteRef:
+    """The site as it stands now, for who is about to change it.
+
+    Raises:
+        NotFound: there is no such site.
+    """
+    query = select(Site.id, Site.name, Site.settings).where(Site.name == name).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no site {name}")
+    return SiteRef(row.id, row.name, SiteSettings.model_validate(row.settings))
+
+
+def save(
+    connection: Connection, *, name: str, before: SiteSettings, after: SiteSettings, actor: str
+) -> None:
+    """Put `after` in the place of `before`.
+
+    Raises:
+        NotFound: there is no such site.
+        Conflict: the settings are not `before`: somebody else changed them.
+    """
+    site = site_named(connection, name)
+    if site.settings != before:
+        raise Conflict("somebody else has changed the settings meanwhile")
+    found = differences(before, after)
+    if not found:
+        return
+    stored = after.model_dump(mode="json")
+    connection.execute(update(Site).where(Site.id == site.id).values(settings=stored))
+    _record(connection, site.id, actor, found)
+
+
+def add_site(connection: Connection, *, name: str, actor: str) -> str:
+    """A new site with the default settings; its key, to be shown this once.
+
+    Raises:
+        InvalidInput: the name cannot be one, or is taken.
+    """
+    key = new_key()
+    site_id = create_site(connection, name=name, key=key, settings=SiteSettings())
+    _record(connection, site_id, actor, [_change("site", None, name), _key_change(None, key)])
+    return key
+
+
+def give_key(connection: Connection, *, name: str, actor: str) -> str:
+    """One more key for a site, to be shown this once.
+
+    Raises:
+        NotFound: there is no such site.
+    """
+    site = site_named(connection, name)
+    key = new_key()
+    add_key(connection, site_id=site.id, key=key)
+    _record(connection, site.id, actor, [_key_change(None, key)])
+    return key
+
+
+def take_key(connection: Connection, *, name: str, key_digest: str, actor: str) -> None:
+    """Revoke a key of a site.
+
+    Raises:
+        NotFound: there is no such site, or it has no such key that works.
+    """
+    site = site_named(connection, name)
+    key = revoke_key(connection, site_id=site.id, key_digest=key_digest)
+    _record(connection, site.id, actor, [_key_change(key.hint, None)])
+
+
+def history(connection: Connection, site_id: int, *, limit: int) -> list[Recorded]:
+    """The latest changes, the newest first."""
+    query = (
+        select(SettingChange.at, SettingChange.actor, SettingChange.changes)
+        .where(SettingChange.site_id == site_id)
+        .order_by(SettingChange.id.desc())
+        .limit(limit)
+    )
+    return [Recorded(**row._mapping) for row in connection.execute(query)]
+
+
+def differences(before: SiteSettings, after: SiteSettings) -> list[dict[str, Any]]:
+    """What differs, one entry for each setting by its dotted name."""
+    old, new = (dict(_flat(s.model_dump(mode="json"))) for s in (before, after))
+    return [
+        _change(name, old.get(name), new.get(name))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _change(setting: str, before: Any, after: Any) -> dict[str, Any]:
+    return {"setting": setting, "before": before, "after": after}
+
+
+def _key_change(before: str | None, after: str | None) -> dict[str, Any]:
+    """Of a key only the last characters are recorded, as in the list of keys."""
+    return _change("key", before and f"…{before[-4:]}", after and f"…{after[-4:]}")
+
+
+def _record(
+    connection: Connection, site_id: int, actor: str, changes: list[dict[str, Any]]
+) -> None:
+    connection.execute(
+        insert(SettingChange).values(site_id=site_id, at=now_ms(), actor=actor, changes=changes)
+    )
