@@ -22,7 +22,7 @@ from sqlalchemy import (
 from moderation.clock import MINUTE, SECOND, now_ms
 from moderation.db import Database
 from moderation.domain import ActorKind, EventKind, Status
-from moderation.models import Account, Comment, Event, Export, Site, Thread
+from moderation.models import Account, Comment, Event, Export, Site, Thread, is_remark
 
 SETTLING = 2 * SECOND
 """On PostgreSQL an event may become visible after a later one, by as long as its transaction took;
@@ -111,8 +111,9 @@ def following(
 ) -> list[EventRecord]:
     """Events of the filter that come after the id `after`, the oldest first; see `SETTLING`."""
     fresh = (now_ms() if now is None else now) - SETTLING
+    # With the sum, the few fresh events are looked through, and not all of them from the first.
     first_fresh = connection.execute(
-        select(func.min(Event.id)).where(Event.at > fresh)
+        select(func.min(Event.id + 0)).where(Event.at > fresh)
     ).scalar_one_or_none()
     bound = [Event.id > after, Event.id < (first_fresh or _BIGGEST_ID)]
     ids = _ids(connection, wanted, bound, limit, newest_first=False)
@@ -230,6 +231,8 @@ def _conditions(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
     ):
         if value:
             yield column == value
+    if wanted.kind not in (None, EventKind.DECISION):
+        yield is_remark(Event)
     # The second condition of each pair follows from the first, and is in the order of the ids.
     if wanted.since is not None:
         yield Event.at >= wanted.since

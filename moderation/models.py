@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from moderation.domain import Status
+from moderation.domain import EventKind, Status
 
 # SQLite numbers rows only in a column declared INTEGER.
 RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -325,6 +325,7 @@ class AuthorStanding(Base):
 
 
 _BY_MODERATOR = text("actor_kind = 'moderator'")
+_REMARK = text("kind <> 'decision'")
 
 
 class Event(Base):
@@ -347,6 +348,13 @@ class Event(Base):
             sqlite_where=_BY_MODERATOR,
             postgresql_where=_BY_MODERATOR,
         ),
+        Index(
+            "ix_event_remark",
+            "kind",
+            "id",
+            sqlite_where=_REMARK,
+            postgresql_where=_REMARK,
+        ),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -365,6 +373,11 @@ class Event(Base):
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What an automatic decision stood on, at that time (see `policy.Decision`); what a moderator
     wrote or did besides (see `review`)."""
+
+
+def is_remark(event: type[Event]) -> ColumnElement[bool]:
+    """The condition that an event is no decision, written out as in `is_approved`."""
+    return event.kind != literal_column(f"'{EventKind.DECISION}'")
 
 
 class DayFigures(Base):

@@ -377,4 +377,4 @@ def _count(
 
 
 def _row(found: Any) -> Row:
-    return Row(**found._mapping | {"status": Status(found.status)})
+    return Row(**dict(found._mapping) | {"status": Status(found.status)})

@@ -24,6 +24,10 @@ def upgrade() -> None:
         batch.create_foreign_key("fk_event_site_id", "site", ["site_id"], ["id"])
     op.create_index("ix_event_site_id", "event", ["site_id", "id"])
     op.create_index("ix_event_at", "event", ["at"])
+    remark = sa.text("kind <> 'decision'")
+    op.create_index(
+        "ix_event_remark", "event", ["kind", "id"], sqlite_where=remark, postgresql_where=remark
+    )
     op.create_table(
         "day_figures",
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
@@ -47,7 +51,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("export")
     op.drop_table("day_figures")
-    for name in ("ix_event_at", "ix_event_site_id"):
+    for name in ("ix_event_remark", "ix_event_at", "ix_event_site_id"):
         op.drop_index(name, table_name="event")
     with op.batch_alter_table("event") as batch:
         batch.drop_constraint("fk_event_site_id", type_="foreignkey")
