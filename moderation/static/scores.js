@@ -56,6 +56,7 @@ async function ask() {
     if (question !== asked) return;
     if (!answer.ok || !told) throw new Error("no such page");
     document.getElementById("range").replaceWith(document.adoptNode(told));
+    document.getElementById("told").textContent = told.querySelector("h2").textContent;
     history.replaceState(null, "", address);
   } catch {
     // Not reachable, or signed out: the form itself goes there, and tells why.

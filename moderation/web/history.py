@@ -68,7 +68,7 @@ def events() -> str:
         first_page=wanted.before is None,
         next_args=set_fields | {"before": shown[-1].id} if len(found) > _PAGE else None,
         sites=sites.values(),
-        moderators=moderators,
+        moderators=sorted({*moderators, *filter(None, [wanted.moderator])}),
         exports=exports,
         kinds=_KINDS,
         actor_kinds={ActorKind.WORKER: "the service", ActorKind.MODERATOR: "people"},

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from flask import Blueprint, render_template, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,6 +48,15 @@ class Group:
     """Of those held on which a person has decided: rejected."""
 
 
+class Agreement(NamedTuple):
+    """How people and the service agree on what the service has `machine` (held, approved …)."""
+
+    machine: Status
+    otherwise: int
+    """Comments on which a person decided the contrary."""
+    agreed: Share
+
+
 @blueprint.get("")
 def page() -> str:
     """All numbers of a range of days."""
@@ -78,7 +88,6 @@ def page() -> str:
         first=_date(first),
         last=_date(last),
         whole=_group("", whole),
-        overturned=_overturned(whole),
         people=sum(whole.decided[key] for key in whole.decided if _by_person(key)),
         median=numbers.quantile(whole.waits, 0.5),
         ninth=numbers.quantile(whole.waits, 0.9),
@@ -88,7 +97,7 @@ def page() -> str:
         agreement=_agreement(whole),
         groups={
             "Site": [_group(name, figures) for name, figures in sorted(by_site.items())],
-            "Why": _groups(whole, lambda reason, _model: sentences.reason_words(reason)),
+            "Reason": _groups(whole, lambda reason, _model: sentences.reason_words(reason)),
             "Model": _groups(whole, lambda _reason, model: model or "none"),
         },
         duration=sentences.duration,
@@ -159,30 +168,20 @@ def _groups(whole: Figures, name: Callable[[str, str], str]) -> list[Group]:
     return sorted(groups, key=lambda group: (-group.decided, group.name))
 
 
-def _overturned(whole: Figures) -> Share:
-    """Of what was approved or rejected without a person: turned round by one."""
-    turned = sum(
-        count
-        for key, count in whole.judged.items()
-        if key.machine in numbers.VERDICTS and key.machine != key.verdict
-    )
-    automatic = _automatic(_counts(whole)).part
-    return share(min(turned, automatic), automatic)
-
-
-def _agreement(whole: Figures) -> list[tuple[str, dict[str, int], Share]]:
-    """For each word of the machine: what people said, and how often that was the same."""
+def _agreement(whole: Figures) -> list[Agreement]:
+    """How often people have left standing, or made final, what the service decided."""
+    counts = _counts(whole)
     rows = []
-    for machine, same in (
-        (Status.HELD, Status.REJECTED),
-        (Status.REJECTED, Status.REJECTED),
-        (Status.APPROVED, Status.APPROVED),
-    ):
+    for machine in (Status.HELD, Status.APPROVED, Status.REJECTED):
         said: Counter[str] = Counter()
         for key, count in whole.judged.items():
             if key.machine == machine:
                 said[key.verdict] += count
-        rows.append((str(machine), dict(said), share(said[same], said.total())))
+        contrary = Status.REJECTED if machine is Status.APPROVED else Status.APPROVED
+        # People may have turned round more than the service decided in these days.
+        compared = said.total() if machine is Status.HELD else max(counts[machine], said.total())
+        otherwise = said[contrary]
+        rows.append(Agreement(machine, otherwise, share(compared - otherwise, compared)))
     return rows
 
 
@@ -276,4 +275,4 @@ def _percent(value: float | None) -> str:
     if value is None:
         return "–"
     digits = 1 if 0 < value < 0.1 or 0.9 < value < 1 else 0
-    return f"{100 * value:.{digits}f} %"
+    return f"{100 * value:.{digits}f}\u00a0%"

@@ -62,7 +62,7 @@ def deed(event: EventRecord) -> str:
         )
     if event.kind is EventKind.UNDO:
         return f"took a decision back: it is {event.to_status} again"
-    before = "" if event.from_status is Status.PENDING else f", which was {event.from_status}"
+    before = "" if event.from_status is Status.PENDING else f"; it was {event.from_status} before"
     return _DID.get(event.to_status, f"made it {event.to_status}") + before
 
 
