@@ -2,12 +2,26 @@
 
 from flask import Flask
 
-from moderation.web import access, accounts, comments, demo, health, problems, reference, review
+from moderation.web import (
+    access,
+    accounts,
+    comments,
+    demo,
+    health,
+    own_account,
+    people,
+    problems,
+    reference,
+    review,
+    sites,
+)
+
+_MODULES = (comments, demo, accounts, own_account, people, sites, review, reference, health)
 
 
 def register(app: Flask) -> None:
     """Put every blueprint and handler onto the application."""
     problems.register(app)
     access.register(app)
-    for module in (comments, demo, accounts, review, reference, health):
+    for module in _MODULES:
         app.register_blueprint(module.blueprint)
