@@ -246,8 +246,8 @@ def _set_sites(connection: Connection, account_id: int, role: Role, sites: Itera
     wanted = set(sites)
     if role is Role.ADMINISTRATOR or not wanted:
         return
-    query = select(Site.id, Site.name).where(Site.name.in_(wanted))
-    found = {row.name: row.id for row in connection.execute(query)}
+    sites_there = connection.execute(select(Site.id, Site.name))
+    found = {row.name: row.id for row in sites_there if row.name in wanted}
     if unknown := sorted(wanted - found.keys()):
         raise InvalidInput(FieldError("sites", f"there is no site {', '.join(unknown)}"))
     connection.execute(

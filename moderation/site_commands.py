@@ -59,7 +59,7 @@ def settings(name: str, changes: tuple[str, ...]) -> None:
     '["casino*", "pills"]'. What the service decides from then on follows the new settings.
     """
     with _changing() as connection:
-        before = site_settings.site_named(connection, name).settings
+        before = site_settings.site_named(connection, name, locked=True).settings
         after = _valid(_with(before.model_dump(mode="json"), changes))
         site_settings.save(connection, name=name, before=before, after=after, actor=_ACTOR)
     click.echo(json.dumps(after.model_dump(mode="json"), indent=2, ensure_ascii=False))

@@ -23,14 +23,14 @@ class Recorded:
     """For each setting: `setting`, `before`, `after`."""
 
 
-def site_named(connection: Connection, name: str) -> SiteRef:
-    """The site as it stands now, for who is about to change it.
+def site_named(connection: Connection, name: str, *, locked: bool = False) -> SiteRef:
+    """The site as it stands now; `locked` for who is about to change it.
 
     Raises:
         NotFound: there is no such site.
     """
-    query = select(Site.id, Site.name, Site.settings).where(Site.name == name).with_for_update()
-    row = connection.execute(query).one_or_none()
+    query = select(Site.id, Site.name, Site.settings).where(Site.name == name)
+    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
     if row is None:
         raise NotFound(f"there is no site {name}")
     return SiteRef(row.id, row.name, SiteSettings.model_validate(row.settings))
@@ -45,7 +45,7 @@ def save(
         NotFound: there is no such site.
         Conflict: the settings are not `before`: somebody else changed them.
     """
-    site = site_named(connection, name)
+    site = site_named(connection, name, locked=True)
     if site.settings != before:
         raise Conflict("somebody else has changed the settings meanwhile")
     found = differences(before, after)
@@ -74,7 +74,7 @@ def give_key(connection: Connection, *, name: str, actor: str) -> str:
     Raises:
         NotFound: there is no such site.
     """
-    site = site_named(connection, name)
+    site = site_named(connection, name, locked=True)
     key = new_key()
     add_key(connection, site_id=site.id, key=key)
     _record(connection, site.id, actor, [_key_change(None, key)])
@@ -87,7 +87,7 @@ def take_key(connection: Connection, *, name: str, key_digest: str, actor: str) 
     Raises:
         NotFound: there is no such site, or it has no such key that works.
     """
-    site = site_named(connection, name)
+    site = site_named(connection, name, locked=True)
     key = revoke_key(connection, site_id=site.id, key_digest=key_digest)
     _record(connection, site.id, actor, [_key_change(key.hint, None)])
 

@@ -11,17 +11,22 @@ from moderation.web import (
     health,
     history,
     numbers,
+    own_account,
+    people,
     problems,
     reference,
     review,
     scores,
+    sites,
 )
+
+_DESK = (accounts, own_account, people, sites, review, history, numbers, scores)
+_MODULES = (comments, demo, *_DESK, events_api, reference, health)
 
 
 def register(app: Flask) -> None:
     """Put every blueprint and handler onto the application."""
     problems.register(app)
     access.register(app)
-    desk = (accounts, review, history, numbers, scores)
-    for module in (comments, demo, *desk, events_api, reference, health):
+    for module in _MODULES:
         app.register_blueprint(module.blueprint)
