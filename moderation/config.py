@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         description="Signs the moderators' sessions. Empty: kept in the data folder. "
         "Set the same one where web processes run on several machines.",
     )
+    session_idle_minutes: Annotated[int, Field(ge=1, le=10_080)] = Field(
+        480, description="Minutes without a click after which a moderator has to sign in again."
+    )
     workers: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="Worker processes that score and decide."
     )

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     ColumnElement,
     Float,
     ForeignKey,
@@ -75,6 +76,72 @@ class Account(Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[int] = mapped_column(BigInteger)
+    session_nonce: Mapped[str] = mapped_column(String(32), server_default="")
+    """Its sessions carry it: a new one ends them all."""
+
+
+class Membership(Base):
+    """A site that a moderator moderates. Administrators need none."""
+
+    __tablename__ = "membership"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+
+
+class ApiToken(Base):
+    """What a program sends to act for an account. Only its SHA-256 is kept."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index("ix_api_token_account_id", "account_id"),)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    label: Mapped[str] = mapped_column(String(64))
+    """What it is for, in its owner's words."""
+    hint: Mapped[str] = mapped_column(String(8))
+    """The token's last characters, to tell tokens apart."""
+    created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class SignInFailures(Base):
+    """Failed tries to sign in, by name or by address: see `guessing`."""
+
+    __tablename__ = "sign_in_failures"
+    __table_args__ = (Index("ix_sign_in_failures_last_at", "last_at"),)
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """A digest: who mistypes may have typed a password where the name belongs."""
+    count: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class SettingChange(Base):
+    """Who changed what about a site, and when."""
+
+    __tablename__ = "setting_change"
+    __table_args__ = (Index("ix_setting_change_site_id", "site_id", "id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    at: Mapped[int] = mapped_column(BigInteger)
+    actor: Mapped[str] = mapped_column(String(64))
+    changes: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """For each setting its name, and its value before and after."""
+
+
+class QueueNotice(Base):
+    """What a site's webhook was last told about the age of its queue: see `notices`."""
+
+    __tablename__ = "queue_notice"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    late: Mapped[bool] = mapped_column(Boolean)
+    """What was last told: that held comments wait for too long, or no more."""
+    told_at: Mapped[int | None] = mapped_column(BigInteger)
+    tried_at: Mapped[int | None] = mapped_column(BigInteger)
+    failures: Mapped[int] = mapped_column(Integer)
+    """Tries in a row that failed since."""
 
 
 class Thread(Base):

@@ -1,13 +1,21 @@
-"""Who may come in: everything is closed to those who did not sign in, unless listed here."""
+"""Who may come in: everything is closed to those who did not sign in, unless listed here.
+
+A page asks for a session, the API of moderators for a token. What a moderator may see of it is
+decided by the query, with `AccountRef.sees_in`; administrators' pages are closed here.
+"""
 
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, redirect, request, session, url_for
+from flask import Flask, Response, flash, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from moderation import accounts
+from moderation import accounts, tokens
+from moderation.accounts import AccountRef
+from moderation.clock import MINUTE, now_ms
+from moderation.errors import Unauthorized
 from moderation.web import comments
 from moderation.web.context import services
 
@@ -25,6 +33,16 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 
+API_BLUEPRINTS = frozenset({"desk_api", "events_api"})
+"""The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
+session, so that a forged request has nothing to borrow."""
+
+ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites"})
+"""Pages that moderators are refused (403)."""
+
+BACKGROUND_ENDPOINTS: frozenset[str] = frozenset()
+"""What pages ask for by themselves, with nobody there: it does not keep a session alive."""
+
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -40,9 +58,9 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def refuse_forgeries() -> None:
-        # Readers post without a session, so there is nothing for a forged request to borrow.
-        by_reader = request.blueprint == comments.blueprint.name
-        if app.config["WTF_CSRF_ENABLED"] and request.endpoint and not by_reader:
+        # Readers and programs come without a session: there is nothing for a forgery to borrow.
+        without = request.blueprint in {comments.blueprint.name, *API_BLUEPRINTS}
+        if app.config["WTF_CSRF_ENABLED"] and request.endpoint and not without:
             csrf.protect()
 
     app.before_request(_refuse_nul)
@@ -56,18 +74,71 @@ def _refuse_nul() -> None:
         raise NotFound
 
 
+def start_session(account: AccountRef) -> None:
+    """Sign somebody in."""
+    session.clear()
+    session.update(account=account.id, nonce=account.session_nonce, seen=now_ms())
+
+
 def _require_account() -> BaseResponse | None:
     g.account = None
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS:
         return None
-    if "account" in session:
-        with services().database.read() as connection:
-            g.account = accounts.by_id(connection, session["account"])
+    if request.blueprint in API_BLUEPRINTS:
+        g.account = _account_of_token()
+        return None
+    g.account = _account_of_session()
     if g.account is None:
-        # After the sign-in a page can be shown again; what a form wanted to do cannot be done.
-        back = request.path if request.method == "GET" else None
-        return redirect(url_for("accounts.sign_in", next=back), HTTPStatus.SEE_OTHER)
+        return _to_sign_in()
+    if request.blueprint in ADMINISTRATOR_BLUEPRINTS and not g.account.is_administrator:
+        raise Forbidden("only administrators may see and change this")
     return None
+
+
+def _account_of_token() -> AccountRef:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized("send a moderator's token as `Authorization: Bearer TOKEN`")
+    with services().database.read() as connection:
+        account = tokens.account_with(connection, token.strip())
+    if account is None:
+        raise Unauthorized("this token is not known")
+    return account
+
+
+def _account_of_session() -> AccountRef | None:
+    now = now_ms()
+    idle = services().settings.session_idle_minutes * MINUTE
+    if "account" not in session or now - session.get("seen", 0) > idle:
+        return None
+    with services().database.read() as connection:
+        account = accounts.by_id(connection, session["account"])
+    if account is None or account.session_nonce != session.get("nonce"):
+        return None
+    # Written now and then only, or answers that come in the wrong order would undo one another.
+    if now - session["seen"] > idle // 20 and request.endpoint not in BACKGROUND_ENDPOINTS:
+        session["seen"] = now
+    return account
+
+
+def _to_sign_in() -> BaseResponse:
+    """The way to the sign-in and back to the page that is on the screen."""
+    if request.accept_mimetypes.best == "application/json":
+        raise Unauthorized("your session has ended: sign in again")
+    if "account" in session:
+        session.clear()
+        undone = "" if request.method == "GET" else " What you did last was not done."
+        flash(f"Your session has ended. Sign in to go on where you were.{undone}", "error")
+    back = request.full_path.rstrip("?") if request.method == "GET" else _referring_page()
+    return redirect(url_for("accounts.sign_in", next=back), HTTPStatus.SEE_OTHER)
+
+
+def _referring_page() -> str | None:
+    """The page of ours from which a form was sent."""
+    parts = urlsplit(request.referrer or "")
+    if parts.netloc != request.host:
+        return None
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _add_headers(response: Response) -> Response:

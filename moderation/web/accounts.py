@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 
 from moderation import accounts
+from moderation.web.access import start_session
 from moderation.web.context import services
 
 blueprint = Blueprint("accounts", __name__)
@@ -27,8 +28,7 @@ def sign_in() -> ResponseReturnValue:
     if account is None:
         page = render_template("desk/sign_in.html", name=name, failed=True)
         return page, HTTPStatus.UNAUTHORIZED
-    session.clear()
-    session["account"] = account.id
+    start_session(account)
     return redirect(_next_page(), HTTPStatus.SEE_OTHER)
 
 

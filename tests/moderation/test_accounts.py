@@ -1,11 +1,11 @@
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from moderation import accounts
 from moderation.accounts import create_account
 from moderation.db import Database
 from moderation.domain import Role
+from moderation.errors import InvalidInput
 from moderation.models import Account
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -60,5 +60,5 @@ def test_an_unknown_id_is_nobody(database: Database) -> None:
 
 
 def test_two_accounts_cannot_have_one_name(database: Database) -> None:
-    with pytest.raises(IntegrityError), database.write() as connection:
-        create_account(connection, name="mona", password=PASSWORD, role=Role.ADMINISTRATOR)
+    with pytest.raises(InvalidInput, match="name: is taken"), database.write() as connection:
+        create_account(connection, name="Mona", password=PASSWORD, role=Role.ADMINISTRATOR)
