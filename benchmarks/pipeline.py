@@ -17,8 +17,7 @@ from benchmarks.load import WORDS, BenchmarkError, Target, post_at_full_speed
 from benchmarks.servers import Service
 from moderation.clock import now_ms
 from moderation.db import Database
-from moderation.domain import Status
-from moderation.models import Comment, Event
+from moderation.models import Comment, Event, is_pending
 
 # Comments that wait for the worker when the load ends are decided within this many seconds.
 _DRAIN_TIMEOUT = 120.0
@@ -87,7 +86,7 @@ def wait_until_decided(database: Database) -> None:
         BenchmarkError: it takes too long.
     """
     deadline = time.monotonic() + _DRAIN_TIMEOUT
-    pending = select(Comment.id).where(Comment.status == Status.PENDING).limit(1)
+    pending = select(Comment.id).where(is_pending(Comment)).limit(1)
     while True:
         with database.read() as connection:
             if connection.execute(pending).first() is None:

@@ -5,7 +5,7 @@ A comment has rows in `similar` exactly as long as it is held: `review.set_statu
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from moderation import similarity
 from moderation.models import Comment, Similar
@@ -16,6 +16,19 @@ MOST = 1_000
 
 _REMOVE = delete(Similar).where(
     Similar.band == bindparam("in_band"), Similar.comment_id == bindparam("comment")
+)
+
+_MET = (
+    select(Similar.comment_id, Similar.fingerprint)
+    .where(Similar.band.in_(bindparam("bands", expanding=True)))
+    .limit(bindparam("at_most"))
+    .subquery()
+)
+# Made once: it is asked for each card of a page.
+_ALIKE = (
+    select(_MET.c.comment_id, _MET.c.fingerprint)
+    .group_by(_MET.c.comment_id, _MET.c.fingerprint)
+    .having(func.count() >= similarity.SHARED_BANDS)
 )
 
 
@@ -48,12 +61,8 @@ def like(
     if fingerprint is None:
         return []
     bands = similarity.bands(site_id, fingerprint)
-    query = (
-        select(Similar.comment_id, Similar.fingerprint)
-        .where(Similar.band.in_(bands))
-        .limit(at_most * len(bands))
-    )
-    found = {row.comment_id: row.fingerprint for row in connection.execute(query)}
+    values = {"bands": bands, "at_most": at_most * len(bands)}
+    found = {row.comment_id: row.fingerprint for row in connection.execute(_ALIKE, values)}
     if not found:
         return []
     agreements = similarity.agreement([fingerprint], list(found.values()))[0]

@@ -1,7 +1,7 @@
 """Scores + rules + thresholds -> decision. Pure, and fails closed.
 
-A rule that spoke decides; else a probability at or above its threshold holds the comment; else it
-is approved. Whatever keeps the model from judging holds it.
+A rule that spoke decides; else a probability at or above its threshold holds the comment, unless a
+moderator trusts its author; else it is approved. Whatever keeps the model from judging holds it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from moderation.classifier.prediction import REJECT, Explanation, Prediction, Reason
-from moderation.domain import Status
+from moderation.domain import Standing, Status
 from moderation.rules import Facts, Finding, Rules, Verdict, consult
 
 SCORER_UNAVAILABLE = "scorer_unavailable"
@@ -20,6 +20,7 @@ SCORER_FAILED = "scorer_failed"
 NOT_ABLE_TO_JUDGE = "not_able_to_judge"
 UNDECIDED = "undecided"
 BELOW_THRESHOLDS = "below_thresholds"
+TRUSTED_AUTHOR = "trusted_author"
 
 HEADS = (REJECT, *Reason)
 
@@ -121,7 +122,9 @@ def decide(
         "scores": {head: round(score, 4) for head, score in scores.items()},
         "thresholds": limits,
     }
-    status, reason, head = _conclude(prediction, scores, limits, findings, settings)
+    status, reason, head = _conclude(
+        prediction, scores, limits, findings, settings, trusted=facts.standing is Standing.TRUSTED
+    )
     return Decision(status, reason, head, model, prediction.reject, evidence)
 
 
@@ -147,6 +150,8 @@ def _conclude(
     limits: Mapping[str, float],
     findings: list[Finding],
     settings: SiteSettings,
+    *,
+    trusted: bool,
 ) -> tuple[Status, str, str]:
     """Status, reason, and the head to explain."""
     above = farthest_above(scores, limits)
@@ -156,6 +161,8 @@ def _conclude(
         return status, findings[0].rule, head
     if not prediction.able:
         return Status.HELD, NOT_ABLE_TO_JUDGE, head
+    if trusted and above:
+        return Status.APPROVED, TRUSTED_AUTHOR, head
     if settings.reject_above is not None and scores[REJECT] >= settings.reject_above:
         return Status.REJECTED, head, head
     if above:

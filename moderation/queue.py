@@ -4,6 +4,7 @@ A page begins after the last row of the page before (keyset paging), and each or
 has an index with all that they are filtered by: see docs/decisions/0010.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -267,28 +268,29 @@ def latest_event(connection: Connection) -> int:
 
 def conditions(connection: Connection, wanted: QueueFilter) -> list[ColumnElement[bool]]:
     """The filter as conditions on `Comment`."""
-    held = wanted.status is Tab.HELD
-    # SQLite does not know that few comments are held, and would take an index of all there are.
-    column = _unindexed if held else _same
     found = [_IN_TAB[wanted.status](Comment)] if wanted.status in _IN_TAB else []
+    # SQLite is to read the index of the status in its order, not to sort what it finds by another;
+    # there is none of all statuses, where the index of the site's comments is in the same order.
+    # The few comments of one author are found by author and sorted.
+    of_one_site = _same if wanted.status is Tab.ALL or wanted.author else _unindexed
     if wanted.sites is not None:
-        found.append(column(Comment.site_id).in_(sorted(wanted.sites)))
+        found.append(_unindexed(Comment.site_id).in_(sorted(wanted.sites)))
     if wanted.site:
         site = select(Site.id).where(Site.name == wanted.site).scalar_subquery()
-        found.append(column(Comment.site_id) == site)
+        found.append(of_one_site(Comment.site_id) == site)
     if wanted.page:
         threads = select(Thread.id).where(Thread.page == wanted.page)
-        found.append(column(Comment.thread_id).in_(threads))
+        found.append(_unindexed(Comment.thread_id).in_(threads))
     if wanted.author:
-        found.append(column(Comment.author_id) == wanted.author)
+        found.append(Comment.author_id == wanted.author)
     if wanted.similar_to:
         found.append(Comment.id.in_(alike.like_comment(connection, wanted.similar_to)))
-    return found + _about_the_decision(wanted, held=held) + _about_the_text(wanted)
+    return found + _about_the_decision(wanted) + _about_the_text(connection, wanted)
 
 
-def _about_the_decision(wanted: QueueFilter, *, held: bool) -> list[ColumnElement[bool]]:
+def _about_the_decision(wanted: QueueFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if wanted.reason and held and wanted.reason in HEADS:
+    if wanted.reason in HEADS and wanted.status is Tab.HELD:
         found.append(Comment.head == wanted.reason)
     elif wanted.reason:
         found.append(or_(Comment.reason == wanted.reason, Comment.head == wanted.reason))
@@ -301,26 +303,29 @@ def _about_the_decision(wanted: QueueFilter, *, held: bool) -> list[ColumnElemen
     return found
 
 
-def _about_the_text(wanted: QueueFilter) -> list[ColumnElement[bool]]:
+def _about_the_text(connection: Connection, wanted: QueueFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if wanted.language:
-        found.append(Comment.language == wanted.language.replace(UNKNOWN, ""))
+        found.append(Comment.language == ("" if wanted.language == UNKNOWN else wanted.language))
     if wanted.text:
-        # The databases' own LIKE may know no capitals beyond A to Z.
-        text = wanted.text
-        spellings = {text, text.lower(), text.upper(), text.capitalize()}
-        if text.isascii():
-            spellings = {text}
-        found.append(
-            or_(
-                *(
-                    column.icontains(spelling, autoescape=True)
-                    for spelling in sorted(spellings)
-                    for column in (Comment.text, Comment.name)
-                )
-            )
-        )
+        contains = _contains_on_sqlite if connection.dialect.name == "sqlite" else _contains
+        found.append(or_(contains(Comment.text, wanted.text), contains(Comment.name, wanted.text)))
     return found
+
+
+def _contains(column: Any, text: str) -> ColumnElement[bool]:
+    pattern: ColumnElement[bool] = column.ilike(f"%{_escaped(text)}%", escape="\\")
+    return pattern
+
+
+def _contains_on_sqlite(column: Any, text: str) -> ColumnElement[bool]:
+    # Its LIKE knows the capitals A to Z only, so others are looked for in the usual spellings.
+    spellings = {text} if text.isascii() else {text, text.lower(), text.upper(), text.title()}
+    return or_(*(column.like(f"%{_escaped(text)}%", escape="\\") for text in sorted(spellings)))
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
 
 
 _IN_TAB = {Tab.HELD: is_held, Tab.APPROVED: is_approved, Tab.REJECTED: is_rejected}
@@ -371,10 +376,11 @@ def _beyond(keys: list[Any], order: Order, after: str) -> ColumnElement[bool]:
 def _count(
     connection: Connection, conditions: Sequence[ColumnElement[bool]], at_most: int
 ) -> Count:
-    some = select(Comment.id).where(*conditions).limit(at_most + 1).subquery()
+    # Sorted, because that makes SQLite read the index that has what is filtered by.
+    some = select(Comment.id).where(*conditions).order_by(Comment.id).limit(at_most + 1).subquery()
     number = connection.execute(select(func.count()).select_from(some)).scalar_one()
     return Count(min(number, at_most), more=number > at_most)
 
 
 def _row(found: Any) -> Row:
-    return Row(**dict(found._mapping) | {"status": Status(found.status)})
+    return Row(**{**found._mapping, "status": Status(found.status)})

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from moderation import alike
 from moderation.accounts import AccountRef
 from moderation.clock import now_ms
 from moderation.domain import ActorKind, EventKind, Status
-from moderation.errors import Conflict, NotFound
+from moderation.errors import NotFound
 from moderation.ids import new_id
-from moderation.models import Comment, Event, Site, Thread
+from moderation.models import Comment, Event
 from moderation.ranking import rank
 
 # Kept for the bound parameters' names: a column's own name would stand for its value.
@@ -406,96 +406,3 @@ def _earlier_reasons(connection: Connection, events: Sequence[Any]) -> dict[int,
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
-
-
-@dataclass(frozen=True, slots=True)
-class HeldComment:
-    """A comment that waits for a moderator, with the decision that held it.
-
-    Without the e-mail address: moderators decide about what was said.
-    """
-
-    id: str
-    version: int
-    site: str
-    page: str
-    title: str
-    name: str
-    website: str
-    text: str
-    created_at: int
-    reason: str
-    score: float | None
-    model: str | None
-    evidence: dict[str, Any]
-
-
-def held(connection: Connection, *, after: str, limit: int) -> list[HeldComment]:
-    """Held comments, the oldest first, beginning after the id `after`."""
-    newest_event = (
-        select(func.max(Event.id))
-        .where(Event.comment_id == Comment.id)
-        .correlate(Comment)
-        .scalar_subquery()
-    )
-    query = (
-        select(
-            Comment.id,
-            Comment.version,
-            Site.name.label("site"),
-            Thread.page,
-            Thread.title,
-            Comment.name,
-            Comment.website,
-            Comment.text,
-            Comment.created_at,
-            Comment.reason,
-            Comment.score,
-            Event.model,
-            Event.evidence,
-        )
-        .join(Site, Site.id == Comment.site_id)
-        .join(Thread, Thread.id == Comment.thread_id)
-        .join(Event, Event.id == newest_event)
-        .where(Comment.status == Status.HELD, Comment.id > after)
-        .order_by(Comment.id)
-        .limit(limit)
-    )
-    return [HeldComment(**row._mapping) for row in connection.execute(query)]
-
-
-def counts(connection: Connection) -> dict[Status, int]:
-    """How many comments stand where."""
-    query = select(Comment.status, func.count()).group_by(Comment.status)
-    found = {Status(status): count for status, count in connection.execute(query)}
-    return {status: found.get(status, 0) for status in Status}
-
-
-def moderate(
-    connection: Connection,
-    *,
-    comment_id: str,
-    to: Status,
-    reason: str,
-    seen_version: int,
-    moderator: str,
-) -> Applied:
-    """A moderator's decision about one comment.
-
-    Raises:
-        NotFound: there is no such comment.
-        Conflict: somebody else decided since; the message says who, and what.
-    """
-    change = Change(comment_id=comment_id, to=to, reason=reason, seen_version=seen_version)
-    applied = set_status(connection, [change], actor=Actor(ActorKind.MODERATOR, moderator))
-    if applied:
-        return applied[0]
-    latest = connection.execute(
-        select(Event.actor, Event.to_status)
-        .where(Event.comment_id == comment_id)
-        .order_by(Event.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if latest is None:
-        raise NotFound("there is no such comment")
-    raise Conflict(f"{latest.actor} has decided meanwhile: {latest.to_status}")

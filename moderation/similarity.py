@@ -57,12 +57,16 @@ def agreement(fingerprints: Sequence[bytes], others: Sequence[bytes]) -> NDArray
 _BAND = 2
 """Bytes of a fingerprint in one band."""
 
+SHARED_BANDS = 2
+"""Bands that fingerprints have in common at least when they agree in 10 of 16 bytes: they differ in
+at most 6 of the 8 pairs of bytes."""
+
 
 def bands(site_id: int, fingerprint: bytes) -> list[int]:
     """Numbers of which two fingerprints of one site have some in common when they are alike.
 
-    Fingerprints that agree in 10 of 16 bytes differ in at most 6 of the 8 pairs of bytes, so they
-    share 2 of their 8 numbers or more; unrelated ones share one by chance once in 65,536.
+    Those that agree in 10 of 16 bytes share `SHARED_BANDS` or more; unrelated ones share a given
+    one by chance once in 65,536.
     """
     pairs = np.frombuffer(fingerprint, ">u2").astype(np.int64)
     numbers = pairs + (np.arange(len(pairs)) << 8 * _BAND) + (site_id << 8 * _BAND + 3)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from moderation.classifier.language import detect
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document, Prediction
 from moderation.db import Database
-from moderation.domain import ActorKind
+from moderation.domain import ActorKind, Status
 from moderation.policy import (
     SCORER_FAILED,
     SCORER_UNAVAILABLE,
@@ -39,6 +40,7 @@ def decide_comments(
             model=decision.model,
             score=decision.score,
             fingerprint=pending.fingerprint,
+            language=_language(scorer, pending, decision),
             evidence=decision.evidence,
         )
         for pending, decision in zip(batch, _decisions(scorer, batch), strict=True)
@@ -61,6 +63,17 @@ def _decisions(scorer: Scorer, batch: Sequence[Pending]) -> list[Decision]:
         explained(decision, explanation) if explanation and decision.score is not None else decision
         for decision, explanation in zip(decisions, explanations, strict=True)
     ]
+
+
+def _language(scorer: Scorer, pending: Pending, decision: Decision) -> str:
+    """The language of a comment that a moderator may look at; asked of few, because it takes as
+    long as scoring. Where the detector is not sure, what a model of one language is able to judge
+    is in that language."""
+    if decision.status is Status.APPROVED:
+        return ""
+    classifier = scorer.classifier()
+    known = classifier.languages if classifier and decision.evidence.get("able") else ()
+    return detect(pending.facts.text) or (known[0] if len(known) == 1 else "")
 
 
 def _decision(

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
 from sqlalchemy.orm import aliased
 
 from moderation import similarity
 from moderation.clock import HOUR, SECOND
-from moderation.domain import Status
+from moderation.domain import Standing, Status
 from moderation.ids import floor_id
-from moderation.models import Comment, Site, is_approved
+from moderation.models import AuthorStanding, Comment, Site, is_approved
 from moderation.policy import SiteSettings
 from moderation.rules import LONG_ENOUGH_TO_REPEAT, Facts, Rules
 
@@ -58,6 +58,7 @@ def _of_one_site(
             author_approved=row.author_approved,
             earlier_from_sender=crowd.earlier_from_sender(place, window),
             agreement=agreements[place],
+            standing=Standing(row.standing) if row.standing else None,
         )
         yield Pending(row.id, settings, facts, prints[place])
 
@@ -93,6 +94,14 @@ _PENDING = (
         Comment.website,
         Comment.text,
         _author_approved().label("author_approved"),
+        AuthorStanding.standing,
+    )
+    .outerjoin(
+        AuthorStanding,
+        and_(
+            AuthorStanding.site_id == Comment.site_id,
+            AuthorStanding.author_id == Comment.author_id,
+        ),
     )
     .where(
         Comment.id.in_(bindparam("ids", expanding=True)),

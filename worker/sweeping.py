@@ -14,7 +14,7 @@ from moderation.clock import SECOND, now_ms
 from moderation.db import Database
 from moderation.domain import Status
 from moderation.ids import floor_id
-from moderation.models import Comment
+from moderation.models import Comment, is_pending
 from moderation.policy import UNDECIDED
 from moderation.review import Change, set_status
 from worker.deciding import WORKER
@@ -53,7 +53,7 @@ def _take_page(database: Database, after: str, before: str) -> Sequence[Any]:
     with database.write() as connection:
         page = connection.execute(
             select(Comment.id, Comment.sweeps)
-            .where(Comment.status == Status.PENDING, Comment.id > after, Comment.id < before)
+            .where(is_pending(Comment), Comment.id > after, Comment.id < before)
             .order_by(Comment.id)
             .limit(_PAGE)
         ).all()

@@ -7,6 +7,7 @@ from moderation.web import (
     accounts,
     comments,
     demo,
+    desk,
     events_api,
     health,
     history,
@@ -15,12 +16,11 @@ from moderation.web import (
     people,
     problems,
     reference,
-    review,
     scores,
     sites,
 )
 
-_DESK = (accounts, own_account, people, sites, review, history, numbers, scores)
+_DESK = (accounts, own_account, people, sites, desk, history, numbers, scores)
 _MODULES = (comments, demo, *_DESK, events_api, reference, health)
 
 

@@ -40,7 +40,7 @@ session, so that a forged request has nothing to borrow."""
 ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites"})
 """Pages that moderators are refused (403)."""
 
-BACKGROUND_ENDPOINTS: frozenset[str] = frozenset()
+BACKGROUND_ENDPOINTS = frozenset({"desk.pulse", "desk.reading"})
 """What pages ask for by themselves, with nobody there: it does not keep a session alive."""
 
 _PAGE_HEADERS = {

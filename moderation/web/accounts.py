@@ -93,7 +93,7 @@ def sign_out() -> ResponseReturnValue:
 def _next_page() -> str:
     """The page that asked for the sign-in, if it is one of ours."""
     wanted = request.args.get("next", "")
-    return wanted if _OUR_PATH.fullmatch(wanted) else url_for("review.held")
+    return wanted if _OUR_PATH.fullmatch(wanted) else url_for("desk.page")
 
 
 def _device_of(name: str) -> str:

@@ -20,6 +20,7 @@ from moderation.schemas import parse
 from moderation.sites import names
 from moderation.web import sentences
 from moderation.web.context import account, services, sites_named
+from moderation.web.desk.legible import pieces
 
 blueprint = Blueprint("history", __name__, url_prefix="/desk")
 
@@ -76,6 +77,7 @@ def events() -> str:
         reasons=sorted({*HEADS, *ModeratorReason, *(rule.__name__ for rule in DECIDERS)}),
         words=sentences,
         to_datetime=to_datetime,
+        pieces=pieces,
     )
 
 
@@ -93,6 +95,7 @@ def comment(comment_id: str) -> str:
         steps=steps,
         words=sentences,
         to_datetime=to_datetime,
+        pieces=pieces,
     )
 
 

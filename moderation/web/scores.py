@@ -15,6 +15,7 @@ from moderation.queue import QueueFilter, Tab
 from moderation.sites import names
 from moderation.web import sentences
 from moderation.web.context import account, services, sites_named
+from moderation.web.desk.legible import pieces
 
 blueprint = Blueprint("scores", __name__, url_prefix="/desk/scores")
 
@@ -36,7 +37,7 @@ def page() -> str:
     return render_template(
         "desk/scores.html",
         sites=sites.values(),
-        heads=HEADS,
+        heads=HEADS if wanted.reason in ("", *HEADS) else (*HEADS, wanted.reason),
         wanted=wanted,
         spread=spread,
         top=max(spread.bins),
@@ -45,6 +46,7 @@ def page() -> str:
         reasons=ModeratorReason,
         words=sentences,
         to_datetime=to_datetime,
+        pieces=pieces,
     )
 
 
@@ -78,7 +80,7 @@ def decide() -> ResponseReturnValue:
         services().database, wanted, to=to, reason=reason, moderator=account(), marker=marker
     )
     others = max(0, counted - outcome.decided - outcome.left)
-    flash(_told(outcome, to, others), "done")
+    flash(_told(outcome, to, others), "undo" if outcome.decided else "done")
     if outcome.left:
         args = wanted.args(to=to, why=reason)
         return redirect(url_for(".confirm", **args), HTTPStatus.SEE_OTHER)

@@ -3,27 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from moderation import policy
-from moderation.classifier.prediction import REJECT, Reason
 from moderation.clock import DAY, HOUR, MINUTE, SECOND
-from moderation.domain import ActorKind, EventKind, ModeratorReason, Standing, Status
+from moderation.domain import ActorKind, EventKind, Standing, Status
 from moderation.history import EventRecord
+from moderation.web.desk import words
 
 _REASONS: Mapping[str, str] = {
-    REJECT: "like what moderators reject",
-    Reason.TOXIC: "toxic",
-    Reason.SEVERE_TOXIC: "severely toxic",
-    Reason.OBSCENE: "obscene",
-    Reason.THREAT: "a threat",
-    Reason.INSULT: "an insult",
-    Reason.IDENTITY_ATTACK: "an attack on a group",
-    Reason.SPAM: "spam",
-    ModeratorReason.OFF_TOPIC: "off-topic",
-    policy.SCORER_UNAVAILABLE: "no classifier was available",
-    policy.SCORER_FAILED: "the classifier failed on it",
-    policy.NOT_ABLE_TO_JUDGE: "the classifier is not able to judge it",
-    policy.UNDECIDED: "it could not be decided after several tries",
-    policy.BELOW_THRESHOLDS: "every probability is below its threshold",
+    **{str(head): text for head, text in words.HEADS.items()},
+    **words.RULES,
+    **words.FAILURES,
+    **words.OTHER_REASONS,
 }
 
 _DID = {
@@ -42,7 +31,7 @@ _UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
 
 def reason_words(reason: str) -> str:
     """A reason of the model, of a rule or of a moderator."""
-    return _REASONS.get(reason, reason.replace("_", " "))
+    return _REASONS.get(reason, words.spoken(reason))
 
 
 def actor_words(event: EventRecord) -> str:
@@ -70,12 +59,12 @@ def grounds(event: EventRecord) -> list[str]:
     """What the step stood on, what decided first: rules, probabilities, a moderator's reason."""
     if event.kind is EventKind.NOTE:
         return [str(event.evidence.get("note", ""))]
-    words = [str(rule["detail"]) for rule in event.evidence.get("rules", [])]
+    found = [str(rule["detail"]) for rule in event.evidence.get("rules", [])]
     above = _above(event)
     rules = {rule["rule"] for rule in event.evidence.get("rules", [])}
     if event.reason and event.reason not in {*rules, *(head for head, _ in above)}:
-        words.append(reason_words(event.reason))
-    return words + [text for _, text in above]
+        found.append(reason_words(event.reason))
+    return found + [text for _, text in above]
 
 
 def _above(event: EventRecord) -> list[tuple[str, str]]:
@@ -85,7 +74,7 @@ def _above(event: EventRecord) -> list[tuple[str, str]]:
     # The head that decided comes first, the others by probability.
     above.sort(key=lambda head: (head != event.reason, -scores[head]))
     return [
-        (head, f"{reason_words(head)}: {scores[head]:.2f}, threshold {limits[head]:.2f}")
+        (head, f"{reason_words(head)} {scores[head]:.2f}, above {limits[head]:.2f}")
         for head in above
     ]
 

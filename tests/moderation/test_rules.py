@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moderation.domain import Standing
 from moderation.rules import (
     DECIDERS,
     NEARLY_THE_SAME,
@@ -165,8 +166,9 @@ def test_all_that_speak_are_heard_and_rejection_first() -> None:
             author_approved=False,
             earlier_from_sender=5,
             agreement=16,
+            standing=Standing.BLOCKED,
         ),
         rules,
     )
     assert [finding.rule for finding in found] == [decider.__name__ for decider in DECIDERS]
-    assert [finding.verdict for finding in found] == [Verdict.REJECT] + [Verdict.HOLD] * 6
+    assert [finding.verdict for finding in found] == [Verdict.REJECT] * 2 + [Verdict.HOLD] * 6

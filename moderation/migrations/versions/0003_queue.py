@@ -33,7 +33,10 @@ _INDEXES = {
     "ix_comment_held_uncertainty": ("held", ["uncertainty", "id", *_FILTERED_BY]),
     "ix_comment_held_harm": ("held", ["harm", "id", *_FILTERED_BY]),
     "ix_comment_held_author": ("held", ["site_id", "author_id"]),
-    "ix_comment_rejected": ("rejected", ["site_id", "author_id"]),
+    "ix_comment_rejected_author": ("rejected", ["site_id", "author_id"]),
+    "ix_comment_pending": ("pending", ["id"]),
+    "ix_comment_approved": ("approved", ["id", "site_id"]),
+    "ix_comment_rejected": ("rejected", ["id", "site_id"]),
 }
 
 
@@ -53,6 +56,7 @@ def upgrade() -> None:
         )
     # What waits already: its probability says how harmful it is.
     op.execute("UPDATE comment SET harm = COALESCE(score, 0) WHERE status = 'held'")
+    op.drop_index("ix_comment_queue", table_name="comment")
     for name, (status, columns) in _INDEXES.items():
         where = sa.text(f"status = '{status}'")
         op.create_index(name, "comment", columns, sqlite_where=where, postgresql_where=where)
@@ -102,5 +106,6 @@ def downgrade() -> None:
     op.drop_table("similar")
     for name in _INDEXES:
         op.drop_index(name, table_name="comment")
+    op.create_index("ix_comment_queue", "comment", ["status", "id"])
     for name in (*_WORDS, *_FIGURES):
         op.drop_column("comment", name)

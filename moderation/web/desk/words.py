@@ -1,0 +1,199 @@
+"""What the desk says, in plain words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moderation import policy
+from moderation.cards import Card
+from moderation.classifier.prediction import REJECT, Reason
+from moderation.domain import ModeratorReason, Status
+from moderation.queue import UNKNOWN, Order, Tab
+from moderation.review import Decided
+
+HEADS = {
+    REJECT: "rejection",
+    Reason.TOXIC: "toxic",
+    Reason.SEVERE_TOXIC: "severely toxic",
+    Reason.OBSCENE: "obscene",
+    Reason.THREAT: "threat",
+    Reason.INSULT: "insult",
+    Reason.IDENTITY_ATTACK: "attack on a group",
+    Reason.SPAM: "spam",
+}
+
+RULES = {
+    "blocked_author": "blocked author",
+    "banned_word": "banned word",
+    "suspect_word": "suspect word",
+    "too_long": "too long",
+    "flood": "flood",
+    "duplicate": "repeats another",
+    "too_many_links": "too many links",
+    "first_comment": "first comment",
+}
+
+FAILURES = {
+    policy.SCORER_UNAVAILABLE: "no classifier was available",
+    policy.SCORER_FAILED: "the classifier failed on it",
+    policy.NOT_ABLE_TO_JUDGE: "the classifier is not able to judge it",
+    policy.UNDECIDED: "it could not be decided after several tries",
+}
+
+OTHER_REASONS = {
+    policy.BELOW_THRESHOLDS: "every probability is below its threshold",
+    policy.TRUSTED_AUTHOR: "the author is trusted",
+}
+
+TABS = {
+    Tab.HELD: "Held",
+    Tab.APPROVED: "Approved",
+    Tab.REJECTED: "Rejected",
+    Tab.ALL: "All",
+}
+
+ORDERS = {
+    Order.UNCERTAINTY: "least certain first",
+    Order.HARM: "most harmful first",
+    Order.OLDEST: "oldest first",
+    Order.NEWEST: "newest first",
+}
+
+LANGUAGES = {
+    "en": "English",
+    "ar": "Arabic",
+    "zh": "Chinese",
+    "nl": "Dutch",
+    "fr": "French",
+    "de": "German",
+    "hi": "Hindi",
+    "it": "Italian",
+    "ja": "Japanese",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "es": "Spanish",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    UNKNOWN: "not known",
+}
+"""What the filter offers; any other ISO 639-1 code works in the address."""
+
+# What a moderator most likely means by a comment that a head or a rule held.
+_SUGGESTED = {
+    Reason.TOXIC: ModeratorReason.ABUSE,
+    Reason.SEVERE_TOXIC: ModeratorReason.ABUSE,
+    Reason.OBSCENE: ModeratorReason.OBSCENE,
+    Reason.THREAT: ModeratorReason.THREAT,
+    Reason.INSULT: ModeratorReason.ABUSE,
+    Reason.IDENTITY_ATTACK: ModeratorReason.HATE,
+    Reason.SPAM: ModeratorReason.SPAM,
+    "too_many_links": ModeratorReason.SPAM,
+    "flood": ModeratorReason.SPAM,
+    "duplicate": ModeratorReason.DUPLICATE,
+    "banned_word": ModeratorReason.ABUSE,
+    "suspect_word": ModeratorReason.ABUSE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a comment's text; `weight` is positive where it spoke against the comment."""
+
+    text: str
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A probability beside its threshold."""
+
+    name: str
+    score: float
+    limit: float
+
+    @property
+    def is_above(self) -> bool:
+        """Whether it speaks for holding the comment."""
+        return self.score >= self.limit
+
+
+def spoken(reason: str) -> str:
+    """A moderator's reason in words."""
+    return reason.replace("_", " ")
+
+
+def suggested(card: Card) -> ModeratorReason:
+    """The reason that is offered first when the comment is rejected."""
+    for found in (card.row.head, card.row.rule, card.row.reason):
+        if found in _SUGGESTED:
+            return _SUGGESTED[found]
+    return ModeratorReason.OTHER
+
+
+def choices(sites: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """What the filters offer: value and words of each choice."""
+    reasons = {**{str(head): words for head, words in HEADS.items()}, **FAILURES}
+    moderators = {str(reason): spoken(reason) for reason in ModeratorReason}
+    return {
+        "site": [(name, name) for name in sites],
+        "reason": list((moderators | reasons).items()),
+        "rule": list(RULES.items()),
+        "language": [(code, words) for code, words in LANGUAGES.items()],
+    }
+
+
+def why(card: Card) -> str:
+    """Why a comment stands where it does, what decided first."""
+    if card.decided_by:
+        return f"{card.decided_by}{_because(card)}"
+    return "; ".join(_reasons(card)) or OTHER_REASONS.get(card.row.reason, card.row.reason)
+
+
+def bars(evidence: Mapping[str, Any]) -> list[Bar]:
+    """Every probability, what went farthest above its threshold first."""
+    scores, limits = evidence.get("scores", {}), evidence.get("thresholds", {})
+    found = [Bar(HEADS.get(head, head), scores[head], limits[head]) for head in scores]
+    return sorted(found, key=lambda bar: (not bar.is_above, -bar.score))
+
+
+def segments(text: str, explanation: Mapping[str, Any] | None) -> Iterator[Segment]:
+    """The text cut at the spans that weighed, in order and complete."""
+    place = 0
+    for start, end, weight in (explanation or {}).get("spans", []):
+        if start > place:
+            yield Segment(text[place:start])
+        yield Segment(text[start:end], weight)
+        place = end
+    if place < len(text):
+        yield Segment(text[place:])
+
+
+def decided(to: Status, reason: str, number: int) -> str:
+    """What was done, for the line that tells it."""
+    what = "comment" if number == 1 else "comments"
+    because = f" as {spoken(reason)}" if reason else ""
+    return f"{number:,} {what} {to}{because}."
+
+
+def conflict(other: Decided) -> str:
+    """Who decided what, for whom came second."""
+    return f"Nothing was changed: {other}."
+
+
+def _because(card: Card) -> str:
+    return f" ({spoken(card.row.reason)})" if card.row.reason else ""
+
+
+def _reasons(card: Card) -> Iterator[str]:
+    evidence = card.evidence
+    for rule in evidence.get("rules", []):
+        yield rule["detail"]
+    if card.row.reason in FAILURES:
+        yield FAILURES[card.row.reason]
+    scores, limits = evidence.get("scores", {}), evidence.get("thresholds", {})
+    above = [head for head in scores if scores[head] >= limits[head]]
+    # The head that decided comes first, the others by probability.
+    above.sort(key=lambda head: (head != card.row.head, -scores[head]))
+    for head in above:
+        yield f"{HEADS.get(head, head)} {scores[head]:.2f}, above {limits[head]:.2f}"
