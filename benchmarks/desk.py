@@ -226,6 +226,7 @@ def _comment(
     }
     event = {
         "comment_id": comment_id,
+        "site_id": site_id,
         "at": at + MINUTE,
         "actor_kind": ActorKind.WORKER,
         "actor": "worker",

@@ -9,6 +9,7 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
+from moderation.event_schemas import EventPage, EventsFollowed
 from moderation.schemas import (
     CommentPage,
     CommentReceipt,
@@ -22,7 +23,16 @@ blueprint = Blueprint("reference", __name__)
 
 _PROBLEM = "application/problem+json"
 _FORM = "application/x-www-form-urlencoded"
-_PARAMETER_KEYWORDS = ("type", "default", "minimum", "maximum", "minLength", "maxLength")
+_PARAMETER_KEYWORDS = (
+    "type",
+    "format",
+    "enum",
+    "default",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+)
 _KEYED: list[dict[str, list[str]]] = [{"siteKey": []}, {}]
 
 
@@ -55,12 +65,18 @@ def openapi() -> dict[str, Any]:
                         "type": "http",
                         "scheme": "bearer",
                         "description": "The site's key. Without it, name the site in `site`.",
-                    }
+                    },
+                    "moderatorToken": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": "A moderator's token, made at the desk.",
+                    },
                 }
             },
             "paths": {
                 "/v1/comments": {"post": _submit(), "get": _published()},
                 "/v1/comments/{id}": {"get": _state()},
+                "/v1/events": {"get": _events()},
             },
         }
     )
@@ -130,6 +146,23 @@ def _state() -> dict[str, Any]:
         "responses": {
             "200": _answer("Its status.", CommentState),
             "404": _problem("There is no such comment."),
+        },
+    }
+
+
+def _events() -> dict[str, Any]:
+    return {
+        "operationId": "listEvents",
+        "summary": "What was done about comments",
+        "description": "Of the moderator's sites, the oldest first, two seconds after it was done. "
+        "To follow, ask again with `next` of the last answer as `after`: no event comes twice, and "
+        "none is left out.",
+        "security": [{"moderatorToken": []}],
+        "parameters": _query(EventsFollowed),
+        "responses": {
+            "200": _answer("Events, the oldest first.", EventPage),
+            "401": _problem("The token is not known, or none was sent."),
+            "422": _problem("Parameters are wrong; `errors` names each of them."),
         },
     }
 
