@@ -2,12 +2,22 @@
 
 from flask import Flask
 
-from moderation.web import access, accounts, comments, demo, desk, health, problems, reference
+from moderation.web import (
+    access,
+    accounts,
+    comments,
+    demo,
+    desk,
+    desk_api,
+    health,
+    problems,
+    reference,
+)
 
 
 def register(app: Flask) -> None:
     """Put every blueprint and handler onto the application."""
     problems.register(app)
     access.register(app)
-    for module in (comments, demo, accounts, desk, reference, health):
+    for module in (comments, demo, accounts, desk, desk_api, reference, health):
         app.register_blueprint(module.blueprint)

@@ -9,6 +9,20 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
+from moderation.desk_schemas import (
+    AppliedOut,
+    CardOut,
+    ConflictProblem,
+    DecisionIn,
+    DecisionsIn,
+    EmailOut,
+    NoteIn,
+    OutcomeOut,
+    QueueAsked,
+    QueuePage,
+    ReaderOut,
+    StandingIn,
+)
 from moderation.schemas import (
     CommentPage,
     CommentReceipt,
@@ -24,6 +38,7 @@ _PROBLEM = "application/problem+json"
 _FORM = "application/x-www-form-urlencoded"
 _PARAMETER_KEYWORDS = ("type", "default", "minimum", "maximum", "minLength", "maxLength")
 _KEYED: list[dict[str, list[str]]] = [{"siteKey": []}, {}]
+_MODERATORS: list[dict[str, list[str]]] = [{"moderatorToken": []}]
 
 
 @blueprint.get("/openapi.json")
@@ -47,7 +62,7 @@ def openapi() -> dict[str, Any]:
             "info": {
                 "title": "Moderation",
                 "version": "1",
-                "description": "Post readers' comments and show those that are published.",
+                "description": "Post readers' comments, show those that are published, moderate.",
             },
             "components": {
                 "securitySchemes": {
@@ -55,12 +70,18 @@ def openapi() -> dict[str, Any]:
                         "type": "http",
                         "scheme": "bearer",
                         "description": "The site's key. Without it, name the site in `site`.",
-                    }
+                    },
+                    "moderatorToken": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": "A moderator's token, which acts for the moderator.",
+                    },
                 }
             },
             "paths": {
                 "/v1/comments": {"post": _submit(), "get": _published()},
                 "/v1/comments/{id}": {"get": _state()},
+                **_desk(),
             },
         }
     )
@@ -133,6 +154,85 @@ def _state() -> dict[str, Any]:
     }
 
 
+def _desk() -> dict[str, Any]:
+    """The calls of moderators, by path and method."""
+    second = {"409": _problem("Somebody else decided; nothing was changed.", ConflictProblem)}
+    nothing = {"404": _problem("There is nothing of yours to take back.")}
+    return {
+        "/v1/queue": {
+            "get": _call("listQueue", "The queue", QueuePage, parameters=_query(QueueAsked))
+        },
+        "/v1/comments/{id}/card": {
+            "get": _of_one("getCard", "A comment as moderators see it", CardOut)
+        },
+        "/v1/comments/{id}/decision": {
+            "post": _of_one("decide", "Decide about a comment", AppliedOut, DecisionIn, **second)
+        },
+        "/v1/decisions": {
+            "post": _call("decideSeveral", "Decide about several", OutcomeOut, DecisionsIn)
+        },
+        "/v1/decisions/undo": {
+            "post": _call("undo", "Take your last decision back", OutcomeOut, **nothing)
+        },
+        "/v1/comments/{id}/notes": {"post": _of_one("note", "Write a note", CardOut, NoteIn)},
+        "/v1/comments/{id}/author": {
+            "put": _of_one("setStanding", "Trust or block the author", CardOut, StandingIn)
+        },
+        "/v1/comments/{id}/email": {
+            "post": _of_one("getEmail", "The e-mail address; the look is recorded", EmailOut)
+        },
+        "/v1/comments/{id}/reader": {
+            "put": _of_one("read", "Say that you are reading a comment", ReaderOut),
+            "delete": _of_one("leave", "Say that you no longer do", None),
+        },
+    }
+
+
+def _of_one(
+    name: str,
+    summary: str,
+    answer: type[BaseModel] | None,
+    body: type[BaseModel] | None = None,
+    **responses: Any,
+) -> dict[str, Any]:
+    missing = {"404": _problem("There is no such comment on your sites.")} if answer else {}
+    return _call(name, summary, answer, body, parameters=[_comment_id()], **(missing | responses))
+
+
+def _call(
+    name: str,
+    summary: str,
+    answer: type[BaseModel] | None,
+    body: type[BaseModel] | None = None,
+    *,
+    parameters: list[dict[str, Any]] | None = None,
+    **responses: Any,
+) -> dict[str, Any]:
+    """A call of the moderators."""
+    found = {"200": _answer("Done.", answer)} if answer else {"204": {"description": "Done."}}
+    found["401"] = _problem("The token is not known.")
+    if body or name == "listQueue":
+        found["422"] = _problem("Fields are wrong; `errors` names each of them.")
+    call: dict[str, Any] = {"operationId": name, "summary": summary, "security": _MODERATORS}
+    if parameters:
+        call["parameters"] = parameters
+    if body:
+        content = {"application/json": _content(body)}
+        call["requestBody"] = {"required": True, "content": content}
+        found["400"] = _problem("The body is no JSON object.")
+    return call | {"responses": dict(sorted((found | responses).items()))}
+
+
+def _comment_id() -> dict[str, Any]:
+    return {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "The comment's id.",
+        "schema": {"type": "string"},
+    }
+
+
 def _content(schema: type[BaseModel]) -> dict[str, Any]:
     return {"schema": PydanticSchema(schema_class=schema)}
 
@@ -141,8 +241,8 @@ def _answer(description: str, schema: type[BaseModel]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": _content(schema)}}
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {_PROBLEM: _content(Problem)}}
+def _problem(description: str, schema: type[Problem] = Problem) -> dict[str, Any]:
+    return {"description": description, "content": {_PROBLEM: _content(schema)}}
 
 
 def _header(name: str, description: str) -> dict[str, Any]:
@@ -161,6 +261,7 @@ def _query(schema: type[BaseModel]) -> list[dict[str, Any]]:
             "schema": {k: v for k, v in properties[name].items() if k in _PARAMETER_KEYWORDS},
         }
         for name, info in schema.model_fields.items()
+        if name != "sites"  # what the caller may see is not for the caller to say
     ]
 
 
