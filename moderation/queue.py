@@ -106,12 +106,13 @@ class QueueFilter(QueueQuery):
         Raises:
             InvalidInput: some of them are wrong.
         """
-        known = {name: args[name] for name in QueueQuery.model_fields if name in args}
+        known = {name: args[name] for name in cls.model_fields if name in args}
         return schemas.parse(cls, known | {"sites": sites})
 
     def args(self, **changes: Any) -> dict[str, Any]:
         """The query arguments that `parse` would make this filter from, with `changes`."""
-        fields = self.model_dump(mode="json", exclude={"sites"}, exclude_defaults=True) | changes
+        asked = set(QueueQuery.model_fields)
+        fields = self.model_dump(mode="json", include=asked, exclude_defaults=True) | changes
         return {name: value for name, value in fields.items() if value not in (None, "")}
 
     @property

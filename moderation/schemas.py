@@ -70,7 +70,8 @@ def _line(value: Any) -> Any:
     return _plain(value, without=_NOT_IN_LINE)
 
 
-def _prose(value: Any) -> Any:
+def prose(value: Any) -> Any:
+    """Text of several lines without what is invisible; anything that is no text as it is."""
     if isinstance(value, str) and "\r" in value:
         value = value.replace("\r\n", "\n").replace("\r", "\n")
     return _plain(value, without=_NOT_IN_PROSE)
@@ -158,7 +159,7 @@ class CommentIn(BaseModel):
         description="The reader's e-mail address. It is never published.",
         examples=["zoe@example.org"],
     )
-    text: Annotated[str, BeforeValidator(_prose)] = Field(
+    text: Annotated[str, BeforeValidator(prose)] = Field(
         min_length=1,
         max_length=TEXT_LENGTH,
         description="What the reader wrote, as plain text.",

@@ -8,6 +8,7 @@ from moderation.web import (
     comments,
     demo,
     desk,
+    desk_api,
     events_api,
     health,
     history,
@@ -21,7 +22,7 @@ from moderation.web import (
 )
 
 _DESK = (accounts, own_account, people, sites, desk, history, numbers, scores)
-_MODULES = (comments, demo, *_DESK, events_api, reference, health)
+_MODULES = (comments, demo, *_DESK, desk_api, events_api, reference, health)
 
 
 def register(app: Flask) -> None:

@@ -9,6 +9,20 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
+from moderation.desk_schemas import (
+    AppliedOut,
+    CardOut,
+    ConflictProblem,
+    DecisionIn,
+    DecisionsIn,
+    EmailOut,
+    NoteIn,
+    OutcomeOut,
+    QueueAsked,
+    QueuePage,
+    ReaderOut,
+    StandingIn,
+)
 from moderation.event_schemas import EventPage, EventsFollowed
 from moderation.schemas import (
     CommentPage,
@@ -34,6 +48,7 @@ _PARAMETER_KEYWORDS = (
     "maxLength",
 )
 _KEYED: list[dict[str, list[str]]] = [{"siteKey": []}, {}]
+_MODERATORS: list[dict[str, list[str]]] = [{"moderatorToken": []}]
 
 
 @blueprint.get("/openapi.json")
@@ -57,7 +72,7 @@ def openapi() -> dict[str, Any]:
             "info": {
                 "title": "Moderation",
                 "version": "1",
-                "description": "Post readers' comments and show those that are published.",
+                "description": "Post readers' comments, show those that are published, moderate.",
             },
             "components": {
                 "securitySchemes": {
@@ -69,13 +84,14 @@ def openapi() -> dict[str, Any]:
                     "moderatorToken": {
                         "type": "http",
                         "scheme": "bearer",
-                        "description": "A moderator's token, made at the desk.",
+                        "description": "A moderator's token, which acts for the moderator.",
                     },
                 }
             },
             "paths": {
                 "/v1/comments": {"post": _submit(), "get": _published()},
                 "/v1/comments/{id}": {"get": _state()},
+                **_desk(),
                 "/v1/events": {"get": _events()},
             },
         }
@@ -105,7 +121,6 @@ def _submit() -> dict[str, Any]:
             "303": {"description": "Stored; a browser goes back to its page."},
             "400": _problem("The body is no JSON object."),
             "401": _problem("The key is not known, or neither a key nor a site was given."),
-            "403": _problem("The discussion of this page is closed."),
             "413": _problem("The request is too large."),
             "415": _problem("The body is neither JSON nor a form."),
             "422": _problem("Fields are wrong; `errors` names each of them."),
@@ -150,6 +165,40 @@ def _state() -> dict[str, Any]:
     }
 
 
+def _desk() -> dict[str, Any]:
+    """The calls of moderators, by path and method."""
+    second = {"409": _problem("Somebody else decided; nothing was changed.", ConflictProblem)}
+    nothing = {"404": _problem("There is nothing of yours to take back.")}
+    return {
+        "/v1/queue": {
+            "get": _call("listQueue", "The queue", QueuePage, parameters=_query(QueueAsked))
+        },
+        "/v1/comments/{id}/card": {
+            "get": _of_one("getCard", "A comment as moderators see it", CardOut)
+        },
+        "/v1/comments/{id}/decision": {
+            "post": _of_one("decide", "Decide about a comment", AppliedOut, DecisionIn, **second)
+        },
+        "/v1/decisions": {
+            "post": _call("decideSeveral", "Decide about several", OutcomeOut, DecisionsIn)
+        },
+        "/v1/decisions/undo": {
+            "post": _call("undo", "Take your last decision back", OutcomeOut, **nothing)
+        },
+        "/v1/comments/{id}/notes": {"post": _of_one("note", "Write a note", CardOut, NoteIn)},
+        "/v1/comments/{id}/author": {
+            "put": _of_one("setStanding", "Trust or block the author", CardOut, StandingIn)
+        },
+        "/v1/comments/{id}/email": {
+            "post": _of_one("getEmail", "The e-mail address; the look is recorded", EmailOut)
+        },
+        "/v1/comments/{id}/reader": {
+            "put": _of_one("read", "Say that you are reading a comment", ReaderOut),
+            "delete": _of_one("leave", "Say that you no longer do", None),
+        },
+    }
+
+
 def _events() -> dict[str, Any]:
     return {
         "operationId": "listEvents",
@@ -157,13 +206,58 @@ def _events() -> dict[str, Any]:
         "description": "Of the moderator's sites, the oldest first, two seconds after it was done. "
         "To follow, ask again with `next` of the last answer as `after`: no event comes twice, and "
         "none is left out.",
-        "security": [{"moderatorToken": []}],
+        "security": _MODERATORS,
         "parameters": _query(EventsFollowed),
         "responses": {
             "200": _answer("Events, the oldest first.", EventPage),
-            "401": _problem("The token is not known, or none was sent."),
+            "401": _problem("The token is not known."),
             "422": _problem("Parameters are wrong; `errors` names each of them."),
         },
+    }
+
+
+def _of_one(
+    name: str,
+    summary: str,
+    answer: type[BaseModel] | None,
+    body: type[BaseModel] | None = None,
+    **responses: Any,
+) -> dict[str, Any]:
+    missing = {"404": _problem("There is no such comment on your sites.")} if answer else {}
+    return _call(name, summary, answer, body, parameters=[_comment_id()], **(missing | responses))
+
+
+def _call(
+    name: str,
+    summary: str,
+    answer: type[BaseModel] | None,
+    body: type[BaseModel] | None = None,
+    *,
+    parameters: list[dict[str, Any]] | None = None,
+    **responses: Any,
+) -> dict[str, Any]:
+    """A call of the moderators."""
+    found = {"200": _answer("Done.", answer)} if answer else {"204": {"description": "Done."}}
+    found["401"] = _problem("The token is not known.")
+    if body or name == "listQueue":
+        found["422"] = _problem("Fields are wrong; `errors` names each of them.")
+    call: dict[str, Any] = {"operationId": name, "summary": summary, "security": _MODERATORS}
+    if parameters:
+        call["parameters"] = parameters
+    if body:
+        content = {"application/json": _content(body)}
+        call["requestBody"] = {"required": True, "content": content}
+        found["400"] = _problem("The body is no JSON object.")
+    return call | {"responses": dict(sorted((found | responses).items()))}
+
+
+def _comment_id() -> dict[str, Any]:
+    return {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "The comment's id.",
+        "schema": {"type": "string"},
     }
 
 
@@ -175,8 +269,8 @@ def _answer(description: str, schema: type[BaseModel]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": _content(schema)}}
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {_PROBLEM: _content(Problem)}}
+def _problem(description: str, schema: type[Problem] = Problem) -> dict[str, Any]:
+    return {"description": description, "content": {_PROBLEM: _content(schema)}}
 
 
 def _header(name: str, description: str) -> dict[str, Any]:
@@ -195,6 +289,7 @@ def _query(schema: type[BaseModel]) -> list[dict[str, Any]]:
             "schema": {k: v for k, v in properties[name].items() if k in _PARAMETER_KEYWORDS},
         }
         for name, info in schema.model_fields.items()
+        if name != "sites"  # what the caller may see is not for the caller to say
     ]
 
 

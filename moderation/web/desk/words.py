@@ -125,10 +125,11 @@ def spoken(reason: str) -> str:
 
 def suggested(card: Card) -> ModeratorReason:
     """The reason that is offered first when the comment is rejected."""
-    for found in (card.row.head, card.row.rule, card.row.reason):
-        if found in _SUGGESTED:
-            return _SUGGESTED[found]
-    return ModeratorReason.OTHER
+    scores, limits = card.evidence.get("scores", {}), card.evidence.get("thresholds", {})
+    above = [head for head in scores if scores[head] >= limits[head]]
+    above.sort(key=scores.__getitem__, reverse=True)
+    found = (card.row.head, *above, card.row.rule)
+    return next((_SUGGESTED[one] for one in found if one in _SUGGESTED), ModeratorReason.OTHER)
 
 
 def choices(sites: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
@@ -139,7 +140,7 @@ def choices(sites: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         "site": [(name, name) for name in sites],
         "reason": list((moderators | reasons).items()),
         "rule": list(RULES.items()),
-        "language": [(code, words) for code, words in LANGUAGES.items()],
+        "language": list(LANGUAGES.items()),
     }
 
 
