@@ -63,7 +63,8 @@ def orders(tab: Tab) -> Sequence[Order]:
 
 # A form sends its empty fields too.
 _Probability = Annotated[
-    float | None, BeforeValidator(lambda value: None if value == "" else value), Field(ge=0, le=1)
+    Annotated[float, Field(ge=0, le=1)] | None,
+    BeforeValidator(lambda value: None if value == "" else value),
 ]
 
 
