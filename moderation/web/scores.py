@@ -91,9 +91,9 @@ def _told(outcome: scores.Outcome, to: Status, others: int) -> str:
     said = f"{outcome.decided:,} {'comment is' if outcome.decided == 1 else 'comments are'} {to}."
     if others:
         was = "was" if others == 1 else "were"
-        said += f" {others:,} {was} decided by others meanwhile and left as they are."
+        said += f" {others:,} {was} decided by others meanwhile and left alone."
     if outcome.left:
-        said += f" {outcome.left:,} more wait: go on below."
+        said += f" {outcome.left:,} more {'waits' if outcome.left == 1 else 'wait'}: go on below."
     return said
 
 
