@@ -3,13 +3,21 @@
 Starts the service in a folder of its own and posts invented comments.
 """
 
+import random
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from playwright.sync_api import Page
+from sqlalchemy import select
 
+from moderation.bootstrap import FIRST_SITE
+from moderation.clock import DAY, HOUR, SECOND, now_ms
+from moderation.domain import ActorKind, Status
+from moderation.models import Site
 from tests.support.browser import running_browser
+from tests.support.comments import add_comment
+from tests.support.events import add_event
 from tests.support.service import ADMIN_PASSWORD, Client, Service, running_service
 
 IMAGES = Path(__file__).parent / "images"
@@ -34,6 +42,18 @@ HELD = [
     ("Anna", "Nobody asked the ferryman, of course, and the council could not care less."),
 ]
 
+NAMES = [*(reader[0] for reader in READERS), *(held[0] for held in HELD)]
+MODEL = "2026-11-12"
+
+PAST = {
+    "/desk/numbers": "numbers.png",
+    "/desk/history?actor_kind=moderator": "history.png",
+    "/desk/scores?score_from=0.6&score_to=0.75": "scores.png",
+}
+"""Pages that need some weeks behind them."""
+
+DAYS = 28
+
 
 def main() -> None:
     """Post, then take every picture."""
@@ -46,9 +66,15 @@ def main() -> None:
                 window.page.goto("/docs")
                 _save(window.page, "api.png", whole=False)
                 _desk(window.page, "desk.png")
+                _past(service)
+                for path, name in PAST.items():
+                    window.page.goto(path)
+                    _save(window.page, name, whole=name == "numbers.png")
             with browser.window(service.url, **PHONE | DARK) as window:
                 _demo_with_held(window.page, "demo-phone.png")
                 _desk(window.page, "desk-phone.png")
+                window.page.goto("/desk/numbers")
+                _save(window.page, "numbers-phone.png", whole=False)
 
 
 def _post_all(service: Service) -> None:
@@ -73,6 +99,46 @@ def _post(service: Service, number: int, **fields: str) -> str:
     }
     comment_id: str = service.post_comment(**site, **fields).json["id"]
     return comment_id
+
+
+def _past(service: Service) -> None:
+    """Some weeks of comments, as they might have been."""
+    chance = random.Random(3)  # noqa: S311 - invented days, not secrets
+    database = service.database()
+    with database.read() as connection:
+        site = connection.execute(select(Site.id).where(Site.name == FIRST_SITE)).scalar_one()
+    now = now_ms()
+    for at in sorted(now - chance.randrange(HOUR, DAYS * DAY) for _ in range(DAYS * 40)):
+        score = chance.betavariate(1, 2.5)
+        text = chance.choice(READERS if score < 0.3 else HELD)[1]
+        comment = add_comment(
+            database,
+            site,
+            text=text,
+            name=chance.choice(NAMES),
+            score=score,
+            page="/demo",
+            age=now - at,
+        )
+        if score < 0.3:
+            passed = {"by": ActorKind.WORKER, "to": Status.APPROVED, "model": MODEL}
+            add_event(database, comment, at=at, reason="below_thresholds", **passed)
+            continue
+        reason = chance.choice(["insult", "toxic", "spam", "reject"])
+        held = {"by": ActorKind.WORKER, "to": Status.HELD, "model": MODEL}
+        evidence = {"scores": {reason: round(score, 2)}, "thresholds": {reason: 0.3}}
+        add_event(database, comment, at=at, reason=reason, evidence=evidence, **held)
+        if chance.random() < 0.6:
+            wrong = chance.random() < score
+            add_event(
+                database,
+                comment,
+                at=at + int(chance.lognormvariate(7, 1)) * SECOND,
+                to=Status.REJECTED if wrong else Status.APPROVED,
+                actor=chance.choice(["mona", "nils"]),
+                reason=chance.choice(["abuse", "spam", "harassment"]) if wrong else "",
+            )
+    database.close()
 
 
 def _demo(page: Page, name: str) -> None:

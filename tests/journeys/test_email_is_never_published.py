@@ -71,10 +71,16 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         "/sign-in",
         "/static/status.js",
         "/desk/",
+        "/desk/history",
+        "/desk/numbers",
+        "/desk/scores?score_from=0&score_to=1",
+        "/v1/events",
         "/nowhere",
         f"/v1/comments?site=demo&page={quote(PAGE)}",
         "/v1/comments?site=demo&page=/demo",
-        *itertools.chain.from_iterable((f"/v1/comments/{i}", f"/demo?comment={i}") for i in ids),
+        *itertools.chain.from_iterable(
+            (f"/v1/comments/{i}", f"/demo?comment={i}", f"/desk/comments/{i}/history") for i in ids
+        ),
     ]
     statuses = set()
     for client, path, accept in itertools.product(

@@ -8,10 +8,13 @@ import pytest
 from redis import Redis
 from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
+from sqlalchemy import select
 
-from moderation.clock import MINUTE, now_ms
+from moderation.clock import DAY, MINUTE, now_ms
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.domain import Status
+from moderation.models import DayFigures
 from moderation.queues import (
     SERIALIZER,
     JobPath,
@@ -23,6 +26,7 @@ from moderation.queues import (
     queue,
 )
 from tests.support.comments import add_comment, add_site, events_of, row_of
+from tests.support.events import add_event
 from tests.support.jobs import waiting_ids
 from worker import jobs
 from worker.pool import ModerationWorker
@@ -179,3 +183,14 @@ def test_jobs_find_what_they_need_in_the_environment(settings: Settings, tmp_pat
     assert jobs.scorer() is jobs.scorer()
     with connect(jobs._settings().redis) as client:
         assert client.ping()
+
+
+def test_the_sweep_keeps_the_figures_of_days_that_are_over(
+    redis: Redis, database: Database, site: int
+) -> None:
+    comment_id = add_comment(database, site)
+    add_event(database, comment_id, at=now_ms() - 3 * DAY, to=Status.APPROVED)
+    jobs.sweep()
+    with database.read() as connection:
+        rows = connection.execute(select(DayFigures.__table__)).all()
+    assert [(row.day, row.site_id) for row in rows] == [((now_ms() - 3 * DAY) // DAY, site)]

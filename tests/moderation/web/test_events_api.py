@@ -7,6 +7,8 @@ from moderation import accounts, tokens
 from moderation.clock import HOUR, now_ms
 from moderation.db import Database
 from moderation.domain import Role, Status
+from moderation.event_schemas import EventsFollowed
+from moderation.web.reference import openapi
 from tests.support.comments import EMAIL, add_comment, add_site
 from tests.support.events import HELD_BY_MACHINE, add_event
 from tests.support.web import first_site
@@ -91,6 +93,19 @@ def test_an_event_says_what_happened_and_no_address(
         }
     ]
     assert EMAIL not in answer.text
+
+
+def test_an_answer_has_what_is_documented(
+    client: FlaskClient, token: str, database: Database
+) -> None:
+    add_event(database, add_comment(database, first_site(client)), at=1, to=Status.APPROVED)
+    answer = ask(client, token).get_json()
+    schemas = openapi()["components"]["schemas"]
+    assert answer.keys() == schemas["EventPage"]["properties"].keys()
+    assert answer["events"][0].keys() == schemas["EventOut"]["properties"].keys()
+    parameters = openapi()["paths"]["/v1/events"]["get"]["parameters"]
+    assert {p["name"] for p in parameters} == EventsFollowed.model_fields.keys()
+    assert all(p["schema"]["type"] for p in parameters)
 
 
 def test_a_moderators_token_opens_the_own_sites_only(
