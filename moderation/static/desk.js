@@ -323,6 +323,9 @@ async function lookForNews() {
   for (const input of document.querySelectorAll('input[name="csrf_token"]')) input.value = news.token;
   for (const card of cards()) showReader(card.dataset.id, news.readers[card.dataset.id] || "");
   for (const [id, what] of Object.entries(news.decided)) showReader(id, what, "");
+  for (const [tab, count] of Object.entries(news.counts)) {
+    document.querySelector(`.tabs [data-tab="${tab}"] .number`).textContent = count;
+  }
   for (const id of news.arrived) if (!gone.has(id)) arrived.add(id);
   announce();
 }
