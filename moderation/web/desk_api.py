@@ -151,6 +151,8 @@ def read(comment_id: str) -> ResponseReturnValue:
 @blueprint.delete("/comments/<comment_id>/reader")
 def leave(comment_id: str) -> ResponseReturnValue:
     """Say that you no longer read a comment."""
+    with services().database.read() as connection:
+        _visible(connection, comment_id)
     _readers().release(comment_id, account().name)
     return "", HTTPStatus.NO_CONTENT
 

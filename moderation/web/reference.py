@@ -197,7 +197,7 @@ def _of_one(
     body: type[BaseModel] | None = None,
     **responses: Any,
 ) -> dict[str, Any]:
-    missing = {"404": _problem("There is no such comment on your sites.")} if answer else {}
+    missing = {"404": _problem("There is no such comment on your sites.")}
     return _call(name, summary, answer, body, parameters=[_comment_id()], **(missing | responses))
 
 

@@ -13,7 +13,7 @@ from tests.support.service import Service, running_service
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the journeys in a browser out where there is none; in CI that is an error."""
-    in_browser = [item for item in items if item.path.name == "test_browser.py"]
+    in_browser = [item for item in items if item.path.name in _IN_BROWSER]
     if not in_browser or chromium():
         return
     if os.environ.get("CI"):
@@ -33,6 +33,7 @@ def pytest_terminal_summary(
         )
 
 
+_IN_BROWSER = ("test_browser.py", "test_desk_queue.py")
 _LEFT_OUT = pytest.StashKey[int]()
 
 
