@@ -35,6 +35,8 @@ from moderation.ranking import rank
 from moderation.redis_server import RedisServer
 from moderation.submissions import author_id
 
+_ROOT = Path(__file__).parents[1]
+_JSON = {"Accept": "application/json"}
 _PASSWORD = "benchmark-password"
 _ROWS_AT_ONCE = 2_000
 _PAGES = 200
@@ -55,9 +57,11 @@ def main(held: Sequence[int], decided: int, rounds: int, database_url: str | Non
     results = []
     for number in sorted(held):
         # Not in the system's folder for temporary files, which may be kept in memory.
-        with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path(__file__).parents[1]) as folder:
-            with _desk(Path(folder), database_url, number, decided) as moderator:
-                results.append(_measure(moderator, rounds))
+        with (
+            tempfile.TemporaryDirectory(prefix=".bench-", dir=_ROOT) as folder,
+            _desk(Path(folder), database_url, number, decided) as moderator,
+        ):
+            results.append(_measure(moderator, rounds))
     click.echo(_table(sorted(held), results))
 
 
@@ -134,17 +138,14 @@ def _decisions(client: FlaskClient, rounds: int) -> list[float]:
         )
         for action, version in forms:
             fields = {"to": "approved", "version": version, "csrf_token": _token(page)}
-            headers = {"Accept": "application/json"}
-            times.append(_timed(lambda a=action, f=fields: client.post(a, data=f, headers=headers)))
+            times.append(_timed(lambda a=action, f=fields: client.post(a, data=f, headers=_JSON)))
     return times
 
 
 def _undo(client: FlaskClient, rounds: int) -> list[float]:
     fields = {"csrf_token": _token(client.get("/desk/").text)}
-    headers = {"Accept": "application/json"}
     return [
-        _timed(lambda: client.post("/desk/undo", data=fields, headers=headers))
-        for _ in range(rounds)
+        _timed(lambda: client.post("/desk/undo", data=fields, headers=_JSON)) for _ in range(rounds)
     ]
 
 

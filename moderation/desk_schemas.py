@@ -43,7 +43,7 @@ class CountOut(BaseModel):
 
 
 class CountsOut(BaseModel):
-    """How many comments of the sites asked for stand where."""
+    """How many comments there are in each tab of the desk."""
 
     held: CountOut = Field(description="They wait for a moderator.")
     approved: CountOut = Field(description="They are published.")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     func,
     or_,
     select,
@@ -27,7 +28,7 @@ from moderation import alike, schemas
 from moderation.domain import Status
 from moderation.errors import FieldError, InvalidInput
 from moderation.models import Comment, Event, Site, Thread, is_approved, is_held, is_rejected
-from moderation.policy import HEADS
+from moderation.policy import HEADS, Probability
 
 COUNTED = 10_000
 """Counting stops here: what is more is shown as "10,000+"."""
@@ -63,8 +64,7 @@ def orders(tab: Tab) -> Sequence[Order]:
 
 # A form sends its empty fields too.
 _Probability = Annotated[
-    Annotated[float, Field(ge=0, le=1)] | None,
-    BeforeValidator(lambda value: None if value == "" else value),
+    Probability | None, BeforeValidator(lambda value: None if value == "" else value)
 ]
 
 
@@ -190,17 +190,24 @@ def page(
     Raises:
         InvalidInput: `after` is not what a page gave.
     """
+    query = page_query(connection, wanted, order, after=after)
+    found = connection.execute(query.limit(limit + 1)).all()
+    shown = found[:limit]
+    following = "~".join(map(str, shown[-1])) if len(found) > limit else None
+    return Page(rows(connection, [key[-1] for key in shown]), following)
+
+
+def page_query(
+    connection: Connection, wanted: QueueFilter, order: Order, *, after: str
+) -> Select[Any]:
+    """The sort keys of all that `page` finds; the last of them is the id."""
     if order not in orders(wanted.status):
         order = orders(wanted.status)[0]
     keys = _sort_keys(order)
     query = select(*keys).where(*conditions(connection, wanted))
     if after:
         query = query.where(_beyond(keys, order, after))
-    sorted_by = [key.asc() if order is Order.OLDEST else key.desc() for key in keys]
-    found = connection.execute(query.order_by(*sorted_by).limit(limit + 1)).all()
-    shown = found[:limit]
-    following = "~".join(map(str, shown[-1])) if len(found) > limit else None
-    return Page(rows(connection, [key[-1] for key in shown]), following)
+    return query.order_by(*(key.asc() if order is Order.OLDEST else key.desc() for key in keys))
 
 
 def rows(connection: Connection, ids: Sequence[str]) -> list[Row]:

@@ -274,7 +274,7 @@ def undo(connection: Connection, *, moderator: AccountRef) -> Outcome:
         [
             Change(
                 comment_id=event.comment_id,
-                to=Status.HELD if event.from_status == Status.PENDING else event.from_status,
+                to=_restored(event.from_status),
                 reason=earlier.get(event.id, ""),
                 # -1 is no comment's version.
                 seen_version=versions[event.comment_id] if event.id in earlier else -1,
@@ -310,6 +310,10 @@ def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Deci
 
 
 _CHANGING = (EventKind.DECISION, EventKind.UNDO)
+
+
+def _restored(status: str) -> Status:
+    return Status.HELD if status == Status.PENDING else Status(status)
 
 
 def _apply(connection: Connection, changes: Sequence[Change], moderator: AccountRef) -> Outcome:

@@ -12,10 +12,11 @@ const bulk = document.getElementById("bulk");
 const gone = new Map(); // cards that were decided, by id, with the card that came after
 let current = null;
 let sending = Promise.resolve(); // one request after the other, so that undo comes after what it undoes
-let arrived = new Set();
+const arrived = new Set();
 let since = queue ? Number(queue.dataset.since) : 0;
 let lastInput = Date.now();
 let claimed = null;
+let signedOut = false;
 
 // ---- What is said
 
@@ -41,7 +42,8 @@ function complain(message, signIn) {
 // ---- Sending
 
 // Sends a form's fields; the decoded answer, or null where nothing was done and somebody was told.
-async function send(address, fields) {
+async function send(address, fields, again = true) {
+  fields.set("csrf_token", token());
   let answer;
   try {
     answer = await fetch(address, {
@@ -54,16 +56,15 @@ async function send(address, fields) {
     complain("The service cannot be reached: nothing was changed. Try again.");
     return null;
   }
-  if (answer.ok || answer.status === 409) return answer.json();
-  if (answer.type === "opaqueredirect" || answer.status === 401) {
+  if (answer.ok) return answer.json();
+  // A new session, begun in another window, makes a new token necessary: news brings it.
+  if (answer.status === 400 && again && (await lookForNews())) return send(address, fields, false);
+  if (signedOut || answer.type === "opaqueredirect" || answer.status === 401) {
     complain("Your session has ended: nothing was changed, and nothing here is lost.", true);
-  } else if (answer.status === 400) {
-    await lookForNews(); // brings a new token, which a new sign-in made necessary
-    complain("The page was out of date and is renewed now: nothing was changed. Try again.");
-  } else {
-    const problem = await answer.json().catch(() => ({}));
-    complain(`Nothing was changed: ${problem.detail || `the service answered ${answer.status}`}.`);
+    return null;
   }
+  const problem = await answer.json().catch(() => ({}));
+  complain(`Nothing was changed: ${problem.detail || `the service answered ${answer.status}`}.`);
   return null;
 }
 
@@ -142,7 +143,6 @@ function decide(form, fields, leaving) {
   choose(next, { focus: true });
   showEmpty();
   return later(async () => {
-    fields.set("csrf_token", token());
     const answer = await send(form.action, fields);
     if (!answer) {
       const back = leaving.map((card) => putBack(card.dataset.id)).filter(Boolean);
@@ -184,7 +184,7 @@ function settle(answer) {
 function takeBack() {
   say("Taking back …", false);
   return later(async () => {
-    const answer = await send(queue.dataset.undo, { csrf_token: token() });
+    const answer = await send(queue.dataset.undo, new FormData());
     if (!answer) return say("", false);
     let first = null;
     for (const { id, version, status } of answer.applied) {
@@ -307,8 +307,8 @@ function showReader(id, name, does = "is reading this") {
 
 // ---- News
 
+// Whether there was an answer: everything on the page is then up to date, the forms' tokens too.
 async function lookForNews() {
-  if (!queue) return;
   const shown = cards().map((card) => `${card.dataset.id}:${card.dataset.version}`);
   const address = new URL(queue.dataset.pulse, location.href);
   address.searchParams.set("since", since);
@@ -317,14 +317,19 @@ async function lookForNews() {
     headers: { Accept: "application/json" },
     redirect: "manual",
   }).catch(() => null);
-  if (!answer?.ok) return;
+  signedOut = answer?.status === 401;
+  if (!answer?.ok) return false;
   const news = await answer.json();
   since = news.since;
   for (const input of document.querySelectorAll('input[name="csrf_token"]')) input.value = news.token;
   for (const card of cards()) showReader(card.dataset.id, news.readers[card.dataset.id] || "");
   for (const [id, what] of Object.entries(news.decided)) showReader(id, what, "");
+  for (const [tab, count] of Object.entries(news.counts)) {
+    document.querySelector(`.tabs [data-tab="${tab}"] .number`).textContent = count;
+  }
   for (const id of news.arrived) if (!gone.has(id)) arrived.add(id);
   announce();
+  return true;
 }
 
 function announce() {

@@ -27,7 +27,7 @@ from moderation.desk_schemas import (
     ReaderOut,
     StandingIn,
 )
-from moderation.errors import FieldError, InvalidInput, NotFound
+from moderation.errors import Conflict, FieldError, InvalidInput, NotFound
 from moderation.reading import LEASE, Readers
 from moderation.schemas import parse
 from moderation.web.context import account, services
@@ -78,6 +78,8 @@ def decide(comment_id: str) -> ResponseReturnValue:
         raise NotFound("there is no such comment")
     if outcome.conflicts:
         return _conflict(outcome.conflicts[0])
+    if not outcome.applied:
+        raise Conflict("the comment has no such version")
     (made,) = outcome.applied
     return _json(AppliedOut(id=made.comment_id, status=made.to_status, version=made.version))
 
@@ -149,6 +151,8 @@ def read(comment_id: str) -> ResponseReturnValue:
 @blueprint.delete("/comments/<comment_id>/reader")
 def leave(comment_id: str) -> ResponseReturnValue:
     """Say that you no longer read a comment."""
+    with services().database.read() as connection:
+        _visible(connection, comment_id)
     _readers().release(comment_id, account().name)
     return "", HTTPStatus.NO_CONTENT
 

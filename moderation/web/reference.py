@@ -167,8 +167,10 @@ def _state() -> dict[str, Any]:
 
 def _desk() -> dict[str, Any]:
     """The calls of moderators, by path and method."""
-    second = {"409": _problem("Somebody else decided; nothing was changed.", ConflictProblem)}
-    nothing = {"404": _problem("There is nothing of yours to take back.")}
+    second: dict[str, Any] = {
+        "409": _problem("Somebody else decided; nothing was changed.", ConflictProblem)
+    }
+    nothing: dict[str, Any] = {"404": _problem("There is nothing of yours to take back.")}
     return {
         "/v1/queue": {
             "get": _call("listQueue", "The queue", QueuePage, parameters=_query(QueueAsked))
@@ -223,7 +225,7 @@ def _of_one(
     body: type[BaseModel] | None = None,
     **responses: Any,
 ) -> dict[str, Any]:
-    missing = {"404": _problem("There is no such comment on your sites.")} if answer else {}
+    missing = {"404": _problem("There is no such comment on your sites.")}
     return _call(name, summary, answer, body, parameters=[_comment_id()], **(missing | responses))
 
 
@@ -279,18 +281,29 @@ def _header(name: str, description: str) -> dict[str, Any]:
 
 def _query(schema: type[BaseModel]) -> list[dict[str, Any]]:
     """One parameter for each field of `schema`."""
-    properties = schema.model_json_schema()["properties"]
+    document = schema.model_json_schema()
+    kinds = {name: _plain_kind(shape, document) for name, shape in document["properties"].items()}
     return [
         {
             "name": name,
             "in": "query",
             "required": info.is_required(),
             "description": info.description or "",
-            "schema": {k: v for k, v in properties[name].items() if k in _PARAMETER_KEYWORDS},
+            "schema": {k: v for k, v in kinds[name].items() if k in _PARAMETER_KEYWORDS},
         }
         for name, info in schema.model_fields.items()
         if name != "sites"  # what the caller may see is not for the caller to say
     ]
+
+
+def _plain_kind(shape: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """A field's schema without references and without null, which an address cannot hold."""
+    if "$ref" in shape:
+        found = document["$defs"][shape["$ref"].rpartition("/")[2]]
+        return {"type": found["type"], "enum": found["enum"]} | shape
+    if "anyOf" in shape:
+        return next(one for one in shape["anyOf"] if one["type"] != "null")
+    return shape
 
 
 def _resolve(schema: dict[str, Any]) -> dict[str, Any]:

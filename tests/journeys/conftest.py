@@ -36,6 +36,7 @@ def pytest_terminal_summary(
         )
 
 
+_IN_BROWSER = ("test_browser.py", "test_desk_queue.py")
 _LEFT_OUT = pytest.StashKey[int]()
 
 

@@ -47,7 +47,7 @@ def test_a_comment_goes_its_whole_way_and_a_second_start_finds_it(own_service: S
     assert moderator.sign_in().status == 303
     desk = unescape(moderator.page("/desk/").text)
     assert '<mark title="speaks against it' in desk
-    assert re.search(r"<li>an insult: [01]\.\d\d, threshold 0\.\d\d</li>", desk)
+    assert re.search(r"insult [01]\.\d\d, above 0\.\d\d", desk)
     assert friendly not in desk
 
     assert moderator.decide(unfriendly, "approved").status == 303

@@ -32,7 +32,7 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(wheel: Path) -> None:
     of_the_packages = {path for path in held if path.parts[0] in PACKAGES}
     assert of_the_packages == {Path(line) for line in _run(*ours, cwd=ROOT).splitlines()}
     for needed in (
-        "moderation/templates/desk/held.html",
+        "moderation/templates/desk/queue.html",
         "moderation/static/status.js",
         "moderation/migrations/env.py",
         "moderation/classifier/default.safetensors",

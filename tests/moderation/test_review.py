@@ -3,28 +3,24 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from moderation import alike
+from moderation.accounts import AccountRef
 from moderation.db import Database
-from moderation.domain import ActorKind, Status
-from moderation.errors import Conflict, NotFound
-from moderation.review import (
-    Actor,
-    Applied,
-    Change,
-    counts,
-    held,
-    moderate,
-    set_status,
-)
+from moderation.domain import ActorKind, Role, Status
+from moderation.errors import NotFound
+from moderation.review import Actor, Applied, Change, Outcome, decide, set_status, undo
 from tests.support.comments import (
     MODERATOR,
-    PAGE,
-    TEXT,
     WORKER,
     add_comment,
     add_site,
     events_of,
+    held_by_worker,
     row_of,
 )
+
+MONA = AccountRef(1, "mona", Role.MODERATOR, None)
+NILS = AccountRef(2, "nils", Role.MODERATOR, None)
 
 PENDING, APPROVED, HELD, REJECTED = Status
 
@@ -157,73 +153,150 @@ def test_many_who_decide_at_once_make_one_change(database: Database, site: int) 
     assert len(events_of(database, comment_id)) == 1
 
 
+def seen(database: Database, *ids: str) -> list[tuple[str, int]]:
+    """The comments in the versions that they have now."""
+    return [(comment_id, row_of(database, comment_id).version) for comment_id in ids]
+
+
 def decide_by_hand(
-    database: Database, comment_id: str, to: Status, *, seen: int, who: str = "mona"
-) -> Applied:
+    database: Database,
+    looked_at: list[tuple[str, int]],
+    to: Status,
+    *,
+    reason: str = "",
+    by: AccountRef = MONA,
+) -> Outcome:
     with database.write() as connection:
-        return moderate(
-            connection, comment_id=comment_id, to=to, reason="", seen_version=seen, moderator=who
-        )
+        return decide(connection, looked_at, to=to, reason=reason, moderator=by)
 
 
-def test_a_moderator_decides_what_was_seen(database: Database, site: int) -> None:
-    comment_id = add_comment(database, site, status=HELD)
-    assert decide_by_hand(database, comment_id, APPROVED, seen=1) == Applied(
-        comment_id, HELD, APPROVED, 2
-    )
-    latest = events_of(database, comment_id)[-1]
-    assert (latest.actor_kind, latest.actor) == (ActorKind.MODERATOR, "mona")
-
-
-def test_who_comes_second_is_told_who_decided_and_what(database: Database, site: int) -> None:
-    comment_id = add_comment(database, site, status=HELD)
-    decide_by_hand(database, comment_id, REJECTED, seen=1, who="nils")
-    with pytest.raises(Conflict, match=r"^nils has decided meanwhile: rejected$"):
-        decide_by_hand(database, comment_id, APPROVED, seen=1)
-    assert row_of(database, comment_id).status == "rejected"
-
-
-def test_a_comment_that_is_not_there_cannot_be_decided(database: Database) -> None:
-    with pytest.raises(NotFound):
-        decide_by_hand(database, "0" * 32, APPROVED, seen=0)
-
-
-def test_a_version_that_never_was_is_a_conflict(database: Database, site: int) -> None:
-    comment_id = add_comment(database, site, status=HELD)
-    with pytest.raises(Conflict, match="mona has decided"):
-        decide_by_hand(database, comment_id, APPROVED, seen=-1)
-
-
-def test_held_comments_are_listed_the_oldest_first(database: Database, site: int) -> None:
-    other = add_site(database, "blog")
-    oldest = add_comment(database, site, status=HELD, age=3000)
-    for status in (PENDING, APPROVED, REJECTED):
-        add_comment(database, site, status=status, age=2500)
-    middle = add_comment(database, other, status=HELD, age=2000)
-    newest = add_comment(database, site, status=HELD, age=1000)
-    with database.read() as connection:
-        assert [c.id for c in held(connection, after="", limit=9)] == [oldest, middle, newest]
-        assert [c.id for c in held(connection, after=oldest, limit=1)] == [middle]
-        assert [c.site for c in held(connection, after="", limit=9)] == ["news", "blog", "news"]
-
-
-def test_a_held_comment_comes_with_its_latest_decision(database: Database, site: int) -> None:
-    comment_id = add_comment(database, site, status=APPROVED)
+def take_back(database: Database, by: AccountRef = MONA) -> Outcome:
     with database.write() as connection:
-        wish = Change(comment_id=comment_id, to=HELD, reason="second look", evidence={"x": 1})
-        set_status(connection, [wish], actor=MODERATOR)
-    with database.read() as connection:
-        (found,) = held(connection, after="", limit=9)
-    assert (found.id, found.version, found.reason) == (comment_id, 2, "second look")
-    assert (found.page, found.name, found.text) == (PAGE, "Zoë", TEXT)
-    assert found.evidence == {"x": 1}
-    assert "zoe@example.org" not in repr(found)
+        return undo(connection, moderator=by)
 
 
-def test_every_status_is_counted(database: Database, site: int) -> None:
-    with database.read() as connection:
-        assert counts(connection) == dict.fromkeys(Status, 0)
-    for status in (PENDING, HELD, HELD, REJECTED):
-        add_comment(database, site, status=status)
-    with database.read() as connection:
-        assert counts(connection) == {PENDING: 1, APPROVED: 0, HELD: 2, REJECTED: 1}
+def standing(database: Database, *ids: str) -> list[tuple[str, str]]:
+    return [(row.status, row.reason) for row in (row_of(database, i) for i in ids)]
+
+
+class TestDecisionsOfModerators:
+    def test_a_moderator_decides_what_was_seen(self, database: Database, site: int) -> None:
+        comment_id = add_comment(database, site, status=HELD)
+        outcome = decide_by_hand(database, [(comment_id, 1)], REJECTED, reason="spam")
+        assert outcome == Outcome([Applied(comment_id, HELD, REJECTED, 2)], [], [])
+        assert standing(database, comment_id) == [("rejected", "spam")]
+        latest = events_of(database, comment_id)[-1]
+        assert (latest.actor_kind, latest.actor, latest.kind) == ("moderator", "mona", "decision")
+
+    def test_who_comes_second_is_told_who_decided_and_what(
+        self, database: Database, site: int
+    ) -> None:
+        first, second = (add_comment(database, site, status=HELD) for _ in range(2))
+        looked_at = seen(database, first, second)
+        decide_by_hand(database, looked_at[:1], REJECTED, reason="off_topic", by=NILS)
+        outcome = decide_by_hand(database, looked_at, APPROVED)
+        assert [one.comment_id for one in outcome.applied] == [second]
+        (conflict,) = outcome.conflicts
+        assert (conflict.comment_id, conflict.by, conflict.status) == (first, "nils", REJECTED)
+        assert str(conflict) == "nils has decided meanwhile: rejected (off topic)"
+        assert standing(database, first, second) == [("rejected", "off_topic"), ("approved", "")]
+
+    def test_what_is_not_there_or_on_another_site_is_missing(
+        self, database: Database, site: int
+    ) -> None:
+        other = add_site(database, "blog")
+        comment_id = add_comment(database, other, status=HELD)
+        looked_at = [*seen(database, comment_id), ("0" * 32, 1)]
+        here = AccountRef(1, "mona", Role.MODERATOR, frozenset({site}))
+        assert decide_by_hand(database, looked_at, APPROVED, by=here).missing == [
+            comment_id,
+            "0" * 32,
+        ]
+        assert standing(database, comment_id) == [("held", "")]
+
+    def test_more_than_a_statement_holds_are_decided(self, database: Database, site: int) -> None:
+        ids = [add_comment(database, site, status=HELD) for _ in range(3)]
+        nowhere = [(f"{n:032x}", 1) for n in range(2_500)]
+        outcome = decide_by_hand(database, [*nowhere, *seen(database, *ids)], APPROVED)
+        assert [one.comment_id for one in outcome.applied] == ids
+        assert len(outcome.missing) == 2_500
+
+
+class TestUndo:
+    def test_the_last_decision_is_taken_back_as_a_new_event(
+        self, database: Database, site: int
+    ) -> None:
+        first, last = (held_by_worker(database, site) for _ in range(2))
+        for comment_id in (first, last):
+            decide_by_hand(database, seen(database, comment_id), REJECTED, reason="spam")
+        assert [one.comment_id for one in take_back(database).applied] == [last]
+        assert standing(database, first, last) == [("rejected", "spam"), ("held", "insult")]
+        event = events_of(database, last)[-1]
+        assert (event.kind, event.from_status, event.to_status) == ("undo", "rejected", "held")
+        assert [one.comment_id for one in take_back(database).applied] == [first]
+        assert standing(database, first) == [("held", "insult")]
+        with pytest.raises(NotFound, match="no decision of yours"):
+            take_back(database)
+
+    def test_a_decision_about_several_is_taken_back_whole(
+        self, database: Database, site: int
+    ) -> None:
+        alone, *several = (held_by_worker(database, site) for _ in range(4))
+        decide_by_hand(database, seen(database, alone), APPROVED)
+        decide_by_hand(database, seen(database, *several), APPROVED)
+        assert {one.comment_id for one in take_back(database).applied} == set(several)
+        assert standing(database, alone, *several) == [("approved", ""), *[("held", "insult")] * 3]
+        take_back(database)
+        assert standing(database, alone) == [("held", "insult")]
+
+    def test_what_somebody_decided_since_stays(self, database: Database, site: int) -> None:
+        comment_id = held_by_worker(database, site)
+        decide_by_hand(database, seen(database, comment_id), APPROVED)
+        decide_by_hand(database, seen(database, comment_id), REJECTED, reason="hate", by=NILS)
+        outcome = take_back(database)
+        assert outcome.applied == []
+        assert [conflict.by for conflict in outcome.conflicts] == ["nils"]
+        assert standing(database, comment_id) == [("rejected", "hate")]
+
+    def test_nobody_takes_back_what_another_decided(self, database: Database, site: int) -> None:
+        comment_id = held_by_worker(database, site)
+        decide_by_hand(database, seen(database, comment_id), APPROVED, by=NILS)
+        with pytest.raises(NotFound):
+            take_back(database)
+
+    def test_what_was_pending_is_held(self, database: Database, site: int) -> None:
+        comment_id = add_comment(database, site)
+        decide_by_hand(database, [(comment_id, 0)], APPROVED)
+        take_back(database)
+        assert standing(database, comment_id) == [("held", "")]
+
+
+class TestWhatTheQueueIsSortedBy:
+    def test_the_workers_evidence_is_ranked_and_a_moderators_decision_keeps_it(
+        self, database: Database, site: int
+    ) -> None:
+        comment_id = held_by_worker(database, site)
+        ranked = row_of(database, comment_id)
+        assert (ranked.head, ranked.rule, ranked.language) == ("insult", "first_comment", "en")
+        assert (ranked.uncertainty, ranked.harm) == (0.2, 0.54)
+        decide_by_hand(database, seen(database, comment_id), REJECTED, reason="spam")
+        after = row_of(database, comment_id)
+        for name in ("head", "rule", "language", "uncertainty", "harm", "score", "fingerprint"):
+            assert getattr(after, name) == getattr(ranked, name)
+
+    def test_only_what_is_held_is_found_by_what_resembles_it(
+        self, database: Database, site: int
+    ) -> None:
+        comment_id = held_by_worker(database, site)
+
+        def found() -> list[str]:
+            with database.read() as connection:
+                return list(alike.like_comment(connection, comment_id))
+
+        assert found() == [comment_id]
+        decide_by_hand(database, seen(database, comment_id), HELD)
+        assert found() == [comment_id]
+        decide_by_hand(database, seen(database, comment_id), APPROVED)
+        assert found() == []
+        take_back(database)
+        assert found() == [comment_id]

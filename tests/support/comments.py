@@ -9,8 +9,9 @@ from moderation.db import Database
 from moderation.domain import ActorKind, Status
 from moderation.ids import new_id
 from moderation.models import Comment, Event, Thread
-from moderation.policy import SiteSettings
+from moderation.policy import HEADS, SiteSettings
 from moderation.review import Actor, Change, set_status
+from moderation.similarity import fingerprint
 from moderation.sites import create_site
 from moderation.submissions import NewComment, author_id
 
@@ -95,6 +96,42 @@ def add_comment(
         if status is not Status.PENDING:
             change = Change(comment_id=comment_id, to=status, reason="")
             set_status(connection, [change], actor=MODERATOR)
+    return comment_id
+
+
+EVIDENCE: dict[str, Any] = {
+    "rules": [
+        {"rule": "first_comment", "verdict": "hold", "detail": "no approved comment of this author"}
+    ],
+    "able": True,
+    "scores": dict.fromkeys(HEADS, 0.1) | {"reject": 0.7, "insult": 0.9},
+    "thresholds": dict.fromkeys(HEADS, 0.5) | {"reject": 0.8},
+}
+
+
+def held_by_worker(
+    database: Database,
+    site_id: int,
+    *,
+    evidence: dict[str, Any] = EVIDENCE,
+    reason: str = "insult",
+    language: str = "en",
+    **columns: Any,
+) -> str:
+    """A comment that the worker has held on this evidence; its id."""
+    comment_id = add_comment(database, site_id, **columns)
+    change = Change(
+        comment_id=comment_id,
+        to=Status.HELD,
+        reason=reason,
+        model="model-1",
+        score=evidence.get("scores", {}).get("reject"),
+        fingerprint=fingerprint(columns.get("text", TEXT)),
+        language=language,
+        evidence=evidence,
+    )
+    with database.write() as connection:
+        set_status(connection, [change], actor=WORKER)
     return comment_id
 
 

@@ -111,9 +111,8 @@ class Client:
             re.DOTALL,
         )
         assert form, "the comment is not on the desk"
-        return self.submit(
-            form[1], {"to": to, "version": form[2], "csrf_token": self._token("/desk/")}
-        )
+        fields = {"to": to, "version": form[2], "reason": "other"}
+        return self.submit(form[1], fields | {"csrf_token": self._token("/desk/")})
 
     def _token(self, path: str) -> str:
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.page(path).text)

@@ -151,8 +151,7 @@ def _answer(outcome: Outcome, message: str, *, undo: bool = True) -> ResponseRet
                 {"id": one.comment_id, "version": one.version, "status": one.to_status}
                 for one in outcome.applied
             ],
-            conflicts=[other.comment_id for other in outcome.conflicts],
-        ), (HTTPStatus.OK if outcome.applied or not refused else HTTPStatus.CONFLICT)
+        )
     if outcome.applied or not refused:
         flash(message, "undo" if undo else "done")
     for words_of_refusal in refused[:3]:

@@ -72,6 +72,7 @@ def pulse() -> ResponseReturnValue:
     with services().database.read() as connection:
         news = queue.arrivals(connection, wanted, since=since, at_most=_ARRIVALS)
         changed = review.latest(connection, shown) if shown else {}
+        counts = queue.counts(connection, wanted)
     return jsonify(
         since=news.marker,
         arrived=[comment_id for comment_id in news.ids if comment_id not in shown],
@@ -81,6 +82,7 @@ def pulse() -> ResponseReturnValue:
             for comment_id, other in changed.items()
             if other.version != shown[comment_id]
         },
+        counts={tab: str(count) for tab, count in counts.items()},
         token=generate_csrf(),
     )
 

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from moderation.web.reference import openapi
-from tests.support.web import FIELDS, FORM, KEY
+from tests.support.web import FIELDS, FORM, KEY, moderator_token
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -37,7 +37,7 @@ def test_every_public_path_of_the_interface_is_documented(client: FlaskClient) -
 
 def test_every_documented_path_answers_as_documented(client: FlaskClient) -> None:
     posted = client.post("/v1/comments", json=FIELDS, headers=KEY)
-    answers = {
+    answers = desk_answers(client, posted.get_json()["id"]) | {
         "submitComment": posted,
         "listComments": client.get("/v1/comments?page=/bridge&site=demo"),
         "getComment": client.get(posted.headers["Location"]),
@@ -45,9 +45,32 @@ def test_every_documented_path_answers_as_documented(client: FlaskClient) -> Non
     assert {operation["operationId"] for _, _, operation in operations()} == answers.keys()
     for _, _, operation in operations():
         answer = answers[operation["operationId"]]
-        documented = operation["responses"][str(answer.status_code)]["content"]
+        documented = operation["responses"][str(answer.status_code)].get("content")
+        if documented is None:
+            assert answer.status_code == 204
+            continue
         schema = schema_of(documented["application/json"]["schema"])
         assert answer.get_json().keys() == schema["properties"].keys()
+
+
+def desk_answers(client: FlaskClient, comment_id: str) -> dict[str, Any]:
+    """An answer of each call of the moderators; one decision after the other."""
+    token = moderator_token(client)
+    path = f"/v1/comments/{comment_id}"
+    decision = {"to": "rejected", "reason": "spam", "version": 0}
+    seen = {"to": "approved", "comments": [{"id": comment_id, "version": 1}]}
+    return {
+        "listQueue": client.get("/v1/queue", headers=token),
+        "getCard": client.get(f"{path}/card", headers=token),
+        "decide": client.post(f"{path}/decision", json=decision, headers=token),
+        "decideSeveral": client.post("/v1/decisions", json=seen, headers=token),
+        "undo": client.post("/v1/decisions/undo", headers=token),
+        "note": client.post(f"{path}/notes", json={"text": "Look again."}, headers=token),
+        "setStanding": client.put(f"{path}/author", json={"standing": None}, headers=token),
+        "getEmail": client.post(f"{path}/email", headers=token),
+        "read": client.put(f"{path}/reader", headers=token),
+        "leave": client.delete(f"{path}/reader", headers=token),
+    }
 
 
 def test_every_kind_of_body_that_is_documented_is_taken(client: FlaskClient) -> None:

@@ -1,0 +1,493 @@
+"""A moderator's day at the desk, in a real browser: by keyboard, by mouse, by touch, without a
+script, together with a colleague, and with a session that ends in the middle."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from moderation.accounts import create_account
+from moderation.db import Database
+from moderation.domain import Role
+from moderation.models import Site
+from tests.support.browser import Browser, Window, running_browser
+from tests.support.comments import events_of, held_by_worker, row_of
+from tests.support.service import ADMIN_PASSWORD, Service, running_service
+
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+DARK = {"color_scheme": "dark"}
+
+COLLEAGUE_PASSWORD = "a password for mona"
+
+TEXTS = (
+    "Nobody asked the ferryman, of course, and the council could not care less.",
+    "You are a fool, and your boat is a disgrace to the whole harbour.",
+    "What a pathetic speech. The mayor should read his own report before he talks.",
+    "The museum can keep its bees; I want to know who paid for the paint.",
+)
+MARKS = "\u0301\u0322\u0336\u0353" * 2_500
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for all journeys."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of these journeys' own, with two moderators."""
+    with running_service(tmp_path_factory.mktemp("desk") / "home") as service:
+        database = service.database()
+        with database.write() as connection:
+            create_account(
+                connection,
+                name="mona",
+                password=COLLEAGUE_PASSWORD,
+                role=Role.ADMINISTRATOR,
+            )
+        database.close()
+        yield service
+
+
+@pytest.fixture
+def database(desk: Service) -> Iterator[Database]:
+    """The service's database, where nothing waits any more."""
+    database = desk.database()
+    with database.write() as connection:
+        for table in ("similar", "event", "comment"):
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+    yield database
+    database.close()
+
+
+def hold(database: Database, *texts: str, **columns: Any) -> list[str]:
+    """Comments that the worker has held, the oldest first; their ids."""
+    with database.read() as connection:
+        site: int = connection.exec_driver_sql(f"SELECT id FROM {Site.__tablename__}").scalar_one()
+    return [
+        held_by_worker(database, site, text=text, age=1_000 * (len(texts) - n), **columns)
+        for n, text in enumerate(texts)
+    ]
+
+
+@contextmanager
+def at_the_desk(
+    desk: Service,
+    browser: Browser,
+    *,
+    name: str = "admin",
+    password: str = ADMIN_PASSWORD,
+    path: str = "/desk/?order=oldest",
+    **options: Any,
+) -> Iterator[Window]:
+    """A window of a moderator who has signed in and sees the queue."""
+    with browser.window(desk.url, **(options or DESKTOP)) as window:
+        sign_in(window.page, path, name, password)
+        yield window
+
+
+def sign_in(page: Page, path: str, name: str = "admin", password: str = ADMIN_PASSWORD) -> None:
+    page.goto("/sign-in")
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.goto(path)
+    expect(page.get_by_role("navigation", name="Status")).to_be_visible()
+
+
+def card(page: Page, comment_id: str) -> Locator:
+    return page.locator(f"#card-{comment_id}")
+
+
+def current(page: Page) -> Locator:
+    return page.locator(".card.current")
+
+
+def expect_current(page: Page, comment_id: str) -> None:
+    expect(current(page)).to_have_attribute("data-id", comment_id)
+
+
+def expect_status(database: Database, page: Page, **statuses: str) -> None:
+    """Wait until each comment stands where it should."""
+    for _ in range(100):
+        if all(row_of(database, i[1:]).status == status for i, status in statuses.items()):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"{ {i: row_of(database, i[1:]).status for i in statuses} }")
+
+
+def statuses(*pairs: tuple[str, str]) -> dict[str, str]:
+    """Comments' ids as names of arguments."""
+    return {f"_{comment_id}": status for comment_id, status in pairs}
+
+
+def said(page: Page) -> Locator:
+    return page.locator("[data-said]")
+
+
+def check(window: Window, place: str) -> None:
+    assert window.accessibility_findings() == [], place
+    assert not window.scrolls_sideways(), place
+
+
+def test_a_moderator_decides_by_keyboard_alone(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    first, second, third, fourth = hold(database, *TEXTS)
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        expect_current(page, first)
+        page.keyboard.press("j")
+        expect_current(page, second)
+        page.keyboard.press("k")
+        expect_current(page, first)
+
+        page.keyboard.press("f")
+        expect(card(page, first)).to_have_count(0)
+        expect(said(page)).to_have_text("1 comment approved.")
+        expect_current(page, second)
+        assert page.evaluate("document.activeElement.dataset.id") == second
+        page.keyboard.press("d")
+        expect(said(page)).to_have_text("1 comment rejected as abuse.")
+        page.keyboard.press("7")
+        expect(said(page)).to_have_text("1 comment rejected as off topic.")
+        expect_status(
+            database,
+            page,
+            **statuses((first, "approved"), (second, "rejected"), (third, "rejected")),
+        )
+        expect_current(page, fourth)
+        page.keyboard.press("h")
+        expect(said(page)).to_have_text("1 comment held.")
+        expect(card(page, fourth)).to_be_visible()
+
+        page.keyboard.press("z")
+        expect(said(page)).to_have_text("Taken back: 1 comment is where before.")
+        page.keyboard.press("z")
+        expect(card(page, third)).to_be_visible()
+        expect_current(page, third)
+        expect_status(database, page, **statuses((third, "held")))
+        # What came back can be decided again.
+        page.keyboard.press("f")
+        expect_status(database, page, **statuses((third, "approved")))
+
+
+def test_keys_are_explained_and_leave_typing_alone(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    (only,) = hold(database, TEXTS[0])
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        check(window, "the keys")
+        page.get_by_label("Keys are on").uncheck()
+        page.keyboard.press("Escape")
+        page.keyboard.press("f")
+        page.reload()
+        page.keyboard.press("f")
+        expect(card(page, only)).to_be_visible()
+        page.get_by_role("button", name="Keys").click()
+        page.get_by_label("Keys are on").check()
+        page.get_by_role("button", name="Close").click()
+
+        page.keyboard.press("/")
+        page.keyboard.type("fdhz")
+        expect(page.get_by_label("Text or name")).to_have_value("fdhz")
+        expect(card(page, only)).to_be_visible()
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Nothing matches.")).to_be_visible()
+        check(window, "nothing found")
+        assert row_of(database, only).status == "held"
+
+
+def test_several_are_selected_and_decided_together(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    first, second, third, fourth = hold(database, *TEXTS)
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        expect(page.locator("#bulk")).to_be_hidden()
+        page.keyboard.press("x")
+        card(page, third).locator("label.select").click()
+        expect(page.get_by_text("2 selected:")).to_be_visible()
+        check(window, "two are selected")
+        page.locator("#bulk-reason").select_option("advertising")
+        page.locator("#bulk").get_by_role("button", name="Reject").click()
+        expect(said(page)).to_have_text("2 comments rejected as advertising.")
+        for gone in (first, third):
+            expect(card(page, gone)).to_have_count(0)
+        expect_status(database, page, **statuses((first, "rejected"), (third, "rejected")))
+        page.get_by_role("button", name="Undo").click()
+        expect(said(page)).to_have_text("Taken back: 2 comments are where before.")
+        assert [one.get_attribute("data-id") for one in page.locator(".card").all()] == [
+            first,
+            second,
+            third,
+            fourth,
+        ]
+
+
+def test_all_that_resemble_a_comment_are_decided_with_it(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    text = "Buy the finest harbour watches at {}, you will never find them any cheaper."
+    *offers, other = hold(database, *map(text.format, ("noon", "night", "dawn")), TEXTS[0])
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        expect(current(page)).to_contain_text("and 2 similar")
+        current(page).get_by_role("link", name="show them").click()
+        expect(page.locator(".card")).to_have_count(3)
+        page.go_back()
+        page.keyboard.press("s")
+        page.keyboard.press("1")
+        expect(said(page)).to_have_text("3 comments rejected as spam.")
+        expect(page.locator(".card")).to_have_count(1)
+        expect_current(page, other)
+        for offer in offers:
+            assert row_of(database, offer).reason == "spam"
+
+
+def test_two_moderators_do_not_read_or_overwrite_the_same_comment(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    first, second, *_ = hold(database, *TEXTS)
+    with (
+        at_the_desk(desk, browser, name="mona", password=COLLEAGUE_PASSWORD) as hers,
+        at_the_desk(desk, browser) as window,
+    ):
+        mona, page = hers.page, window.page
+        mona.keyboard.press("j")
+        expect_current(mona, second)
+        expect(card(page, second)).to_contain_text("mona is reading this", timeout=15_000)
+        # The next card is one that nobody reads.
+        page.keyboard.press("f")
+        expect(card(page, first)).to_have_count(0)
+        expect(current(page)).not_to_have_attribute("data-id", second)
+        expect(card(mona, first)).to_contain_text("admin has decided meanwhile", timeout=15_000)
+
+        page.keyboard.press("k")
+        expect_current(page, second)
+        mona.keyboard.press("d")
+        expect(said(mona)).to_have_text("1 comment rejected as abuse.")
+        expect_status(database, mona, **statuses((second, "rejected")))
+        page.keyboard.press("f")
+        expect(page.get_by_role("alert")).to_have_text(
+            "Nothing was changed: mona has decided meanwhile: rejected (abuse)."
+        )
+        expect(card(page, second)).to_have_count(0)
+        assert [event.actor for event in events_of(database, second)] == ["worker", "mona"]
+
+
+def test_arrivals_are_announced_without_moving_what_is_read(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    (first,) = hold(database, TEXTS[0])
+    with at_the_desk(desk, browser, path="/desk/?order=newest") as window:
+        page = window.page
+        before = card(page, first).bounding_box()
+        arrivals = hold(database, *TEXTS[1:3])
+        news = page.get_by_role("link", name="2 new: show")
+        expect(news).to_be_visible(timeout=15_000)
+        after = card(page, first).bounding_box()
+        assert before is not None
+        assert after is not None
+        assert (after["x"], after["width"]) == (before["x"], before["width"])
+        assert page.locator(".card").count() == 1
+        check(window, "arrivals")
+        news.click()
+        for comment_id in arrivals:
+            expect(card(page, comment_id)).to_be_visible()
+
+
+def test_the_next_page_comes_before_the_cards_run_out(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    ids = hold(
+        database, *(f"Comment number {n} about the harbour and the ferry." for n in range(24))
+    )
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        expect(page.locator(".card")).to_have_count(20)
+        for comment_id in ids[:18]:
+            expect_current(page, comment_id)
+            page.keyboard.press("f")
+        for comment_id in ids[18:]:
+            expect(card(page, comment_id)).to_be_visible()
+        expect(page.locator(".card")).to_have_count(6)
+        expect(page.get_by_role("link", name="Next page")).to_have_count(0)
+
+
+def test_a_session_that_ends_in_the_middle_loses_nothing(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    first, second, *_ = hold(database, *TEXTS)
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        page.context.clear_cookies()
+        page.keyboard.press("f")
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text("nothing was changed, and nothing here is lost")
+        expect(card(page, first)).to_be_visible()
+        expect_current(page, first)
+        assert row_of(database, first).status == "held"
+        check(window, "the session has ended")
+        with page.context.expect_page() as opened:
+            alert.get_by_role("link").click()
+        other = opened.value
+        other.locator("#name").fill("admin")
+        other.locator("#password").fill(ADMIN_PASSWORD)
+        other.get_by_role("button", name="Sign in").click()
+        expect(other.get_by_role("navigation", name="Status")).to_be_visible()
+        other.close()
+
+        page.keyboard.press("f")
+        expect(said(page)).to_have_text("1 comment approved.")
+        expect_status(database, page, **statuses((first, "approved")))
+        expect_current(page, second)
+        # The browser notes each refusal by itself.
+        assert all("Failed to load resource" in words for words in window.complaints)
+        window.complaints.clear()
+
+
+def test_a_service_that_is_away_loses_nothing(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    (only,) = hold(database, TEXTS[0])
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        page.route("**/decision", lambda route: route.abort())
+        page.keyboard.press("f")
+        expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+        expect(card(page, only)).to_be_visible()
+        page.unroute("**/decision")
+        page.keyboard.press("f")
+        expect(page.get_by_text("Nothing waits for a decision.")).to_be_visible()
+        expect_status(database, page, **statuses((only, "approved")))
+        # The browser notes by itself what the test did to it.
+        window.complaints.clear()
+
+
+def test_deciding_works_without_a_script(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    first, second, third, fourth = hold(database, *TEXTS)
+    with at_the_desk(desk, browser, java_script_enabled=False, **DESKTOP) as window:
+        page = window.page
+        card(page, first).get_by_role("button", name="Approve").click()
+        expect(page.get_by_text("1 comment approved.")).to_be_visible()
+        expect(card(page, first)).to_have_count(0)
+        page.get_by_role("button", name="Undo").click()
+        expect(card(page, first)).to_be_visible()
+        card(page, first).get_by_label("Reason to reject").select_option("hate")
+        card(page, first).get_by_role("button", name="Reject").click()
+        expect(page.get_by_text("1 comment rejected as hate.")).to_be_visible()
+
+        for comment_id in (second, third):
+            card(page, comment_id).locator("input[name=seen]").check()
+        page.locator("#bulk").get_by_role("button", name="Approve").click()
+        expect(page.get_by_text("2 comments approved.")).to_be_visible()
+        expect_status(
+            database,
+            page,
+            **statuses((first, "rejected"), (second, "approved"), (fourth, "held")),
+        )
+        card(page, fourth).get_by_text("Note, author, e-mail").click()
+        card(page, fourth).get_by_label("Note for other moderators").fill("Ask Ines.")
+        card(page, fourth).get_by_role("button", name="Keep the note").click()
+        expect(card(page, fourth)).to_contain_text("Ask Ines.")
+        card(page, fourth).get_by_text("Note, author, e-mail").click()
+        card(page, fourth).get_by_role("button", name="Show the e-mail address").click()
+        expect(page.get_by_text("zoe@example.org")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [DESKTOP, DESKTOP | DARK, PHONE, PHONE | DARK],
+    ids=["wide", "wide and dark", "a phone", "a phone, dark"],
+)
+def test_every_page_of_the_desk_is_accessible_and_fits(
+    desk: Service, browser: Browser, database: Database, options: dict[str, Any]
+) -> None:
+    parent, *_ = hold(database, *TEXTS)
+    hold(database, "The ferry was never late. " * 80, name="Y" * 100, parent=parent)
+    with at_the_desk(desk, browser, **options) as window:
+        page = window.page
+        check(window, "the queue")
+        page.locator(".filters > summary").click()
+        for more in page.locator(".more > summary, .parent > summary").all():
+            more.click()
+        check(window, "all is open")
+        page.goto("/desk/?status=all&reason=insult&author=x")
+        check(window, "a filter")
+        page.goto(f"/desk/comments/{parent}")
+        check(window, "one comment")
+
+
+def test_a_thumb_hits_every_target(desk: Service, browser: Browser, database: Database) -> None:
+    text = "Buy the finest harbour watches at {}, you will never find them any cheaper."
+    hold(database, *map(text.format, ("noon", "night")), *TEXTS)
+    with at_the_desk(desk, browser, **PHONE) as window:
+        page = window.page
+        page.locator(".filters > summary").click()
+        page.locator(".more > summary").first.click()
+        small = page.evaluate(
+            """() => [...document.querySelectorAll(
+                    'button, select, summary, textarea, input:not([type=hidden]), a')]
+                .filter(element => element.checkVisibility())
+                .map(element => element.type === 'checkbox' ? element.closest('label') : element)
+                .filter(element => element.getBoundingClientRect().height < 44
+                    && !element.matches('.skip'))
+                .map(element => element.outerHTML)"""
+        )
+        assert small == []
+        card(page, page.locator(".card").first.get_attribute("data-id") or "").get_by_role(
+            "button", name="Approve"
+        ).tap()
+        expect(said(page)).to_have_text("1 comment approved.")
+        page.get_by_role("button", name="Undo").tap()
+        expect(said(page)).to_have_text("Taken back: 1 comment is where before.")
+
+
+def test_a_hostile_comment_is_harmless_and_legible(
+    desk: Service, browser: Browser, database: Database, tmp_path: Path
+) -> None:
+    hostile, neighbour = hold(
+        database,
+        "Before <script>alert(1)</script><img src=x onerror=alert(2)> "
+        f"\u202edrawkcab\u202c fr\u200bee z{MARKS} after {{{{ 7 * 6 }}}}",
+        TEXTS[0],
+        name=f"Mallory \u202egnp.exe{MARKS[:40]}",
+    )
+    for options in (DESKTOP, PHONE, PHONE | DARK):
+        with at_the_desk(desk, browser, **options) as window:
+            page = window.page
+            shown = card(page, hostile)
+            expect(shown).to_contain_text(
+                "Before <script>alert(1)</script><img src=x onerror=alert(2)>"
+            )
+            for label in ("RLO", "PDF", "ZWSP", "+9,996 marks"):
+                expect(shown.locator(".invisible", has_text=label).first).to_be_visible()
+            expect(shown).to_contain_text("after {{ 7 * 6 }}")
+            assert shown.locator("script, img").count() == 0
+            # The letters of the override stand in the order in which they were written.
+            text = shown.locator("div.text").inner_text()
+            assert re.search(r"RLO\s*drawkcab\s*PDF", text)
+            check(window, "a hostile comment")
+            # Its marks stay in their place: without it, nothing beside it looks different.
+            box = card(page, neighbour).bounding_box()
+            assert box is not None
+            page.evaluate(
+                "document.querySelectorAll('.current').forEach(e => e.classList.remove('current'))"
+            )
+            before = page.screenshot(clip=box, full_page=True)  # type: ignore[arg-type]
+            shown.evaluate("element => { element.style.visibility = 'hidden' }")
+            assert page.screenshot(clip=box, full_page=True) == before  # type: ignore[arg-type]
+            page.screenshot(path=tmp_path / "hostile.png")
