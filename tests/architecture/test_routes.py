@@ -73,6 +73,8 @@ def test_every_link_on_every_page_leads_somewhere(app: Flask) -> None:
     comment_id = held_by_worker(app.extensions["moderation"].database, site)
     pages = ["/demo", "/docs", "/desk/", "/sign-in", "/nowhere", f"/v1/comments/{comment_id}"]
     pages += [f"/desk/comments/{comment_id}", "/desk/?status=all"]
+    pages += [f"/desk/comments/{comment_id}/history", "/desk/history", "/desk/numbers"]
+    pages += ["/desk/scores?score_from=0&score_to=1"]
     for page in pages:
         text = client.get(page, headers=BROWSER).text
         links = set(re.findall(r'(?:href|src)="(/[^"#]*)', text))

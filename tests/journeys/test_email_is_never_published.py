@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 from sqlalchemy import text
 
+from moderation import accounts, tokens
+from moderation.bootstrap import FIRST_ADMINISTRATOR
 from moderation.domain import Status
 from moderation.models import Comment
 from moderation.queues import QueueName, enqueue_decide, queue
@@ -74,7 +77,6 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         "/desk/history",
         "/desk/numbers",
         "/desk/scores?score_from=0&score_to=1",
-        "/v1/events",
         "/nowhere",
         f"/v1/comments?site=demo&page={quote(PAGE)}",
         "/v1/comments?site=demo&page=/demo",
@@ -89,10 +91,32 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         answer = client.request("GET", path, headers={"Accept": accept})
         statuses.add(answer.status)
         _assert_clean(answer.text + str(answer.headers), path)
-    assert statuses == {200, 303, 404}
+    assert statuses == {200, 303, 401, 404}
     desk = moderator.page("/desk/").text
     assert "Sender of what is held" in desk
     assert "Sender of what is published" in reader.page("/demo").text
+
+
+def test_no_export_and_no_event_has_the_address(service: Service, answers: list[Answer]) -> None:
+    ids = _decided_ids(service)
+    moderator = Client(service.url)
+    moderator.sign_in()
+    (csrf_token, *_) = re.findall(
+        r'name="csrf_token" value="([^"]+)"', moderator.page("/desk/history").text
+    )
+    for form in ("csv", "jsonl"):
+        sent = {"form": form, "csrf_token": csrf_token}
+        exported = moderator.submit("/desk/history/export", sent)
+        assert set(ids) <= set(re.findall(r"[0-9a-f]{32}", exported.text))
+        _assert_clean(exported.text + str(exported.headers), form)
+    database = service.database()
+    with database.write() as connection:
+        account = accounts.id_of(connection, FIRST_ADMINISTRATOR)
+        token = tokens.create(connection, account_id=account, label="hunts")
+    database.close()
+    headers = {"Authorization": f"Bearer {token}"}
+    service.wait_for(lambda: ids[-1] in service.request("GET", "/v1/events", headers=headers).text)
+    _assert_clean(service.request("GET", "/v1/events", headers=headers).text, "/v1/events")
 
 
 def test_no_job_holds_the_address_even_when_it_failed(

@@ -70,6 +70,7 @@ def desk_answers(client: FlaskClient, comment_id: str) -> dict[str, Any]:
         "getEmail": client.post(f"{path}/email", headers=token),
         "read": client.put(f"{path}/reader", headers=token),
         "leave": client.delete(f"{path}/reader", headers=token),
+        "listEvents": client.get("/v1/events", headers=token),
     }
 
 
