@@ -22,7 +22,7 @@ from tests.support.service import ADMIN_PASSWORD, Client, Service, running_servi
 
 IMAGES = Path(__file__).parent / "images"
 
-WIDE = {"viewport": {"width": 1100, "height": 900}}
+WIDE = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 1.5}
 DARK = {"color_scheme": "dark"}
 
@@ -66,6 +66,8 @@ def main() -> None:
                 window.page.goto("/docs")
                 _save(window.page, "api.png", whole=False)
                 _desk(window.page, "desk.png")
+                window.page.keyboard.press("?")
+                _save(window.page, "desk-keys.png", whole=False)
                 _past(service)
                 for path, name in PAST.items():
                     window.page.goto(path)
@@ -163,7 +165,9 @@ def _desk(page: Page, name: str) -> None:
     page.locator("#name").fill("admin")
     page.locator("#password").fill(ADMIN_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.locator("summary").first.click()
+    page.get_by_role("navigation", name="Status").wait_for()
+    page.goto("/desk/?order=harm")
+    page.locator(".card.current").wait_for()
     _save(page, name, whole=False)
 
 

@@ -226,8 +226,8 @@ class Comment(Base):
         ),
         Index(
             "ix_comment_rejected_author",
-            "site_id",
             "author_id",
+            "site_id",
             sqlite_where=_REJECTED,
             postgresql_where=_REJECTED,
         ),
@@ -257,8 +257,8 @@ class Comment(Base):
         ),
         Index(
             "ix_comment_held_author",
-            "site_id",
             "author_id",
+            "site_id",
             sqlite_where=_HELD,
             postgresql_where=_HELD,
         ),

@@ -33,6 +33,9 @@ from moderation.policy import HEADS, Probability
 COUNTED = 10_000
 """Counting stops here: what is more is shown as "10,000+"."""
 
+MATCHES_COUNTED = 1_000
+"""The same for what passes a filter, of which it may be necessary to read a whole index."""
+
 UNKNOWN = "unknown"
 """How a filter names the language of a comment whose language is not known."""
 
@@ -152,10 +155,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of the queue; `next` is where the following page begins, None after the last."""
+    """Some rows of the queue; `next` is where the following page begins, None after the last.
+
+    `matching` counts all that pass a narrow filter; None where there is no such filter, and after
+    the first page.
+    """
 
     rows: Sequence[Row]
     next: str | None
+    matching: "Count | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +199,16 @@ def page(
         InvalidInput: `after` is not what a page gave.
     """
     query = page_query(connection, wanted, order, after=after)
-    found = connection.execute(query.limit(limit + 1)).all()
+    counted = wanted.is_narrow and not after
+    at_most = max(limit, MATCHES_COUNTED) if counted else limit
+    found = connection.execute(query.limit(at_most + 1)).all()
     shown = found[:limit]
     following = "~".join(map(str, shown[-1])) if len(found) > limit else None
-    return Page(rows(connection, [key[-1] for key in shown]), following)
+    return Page(
+        rows(connection, [key[-1] for key in shown]),
+        following,
+        Count(min(len(found), at_most), more=len(found) > at_most) if counted else None,
+    )
 
 
 def page_query(

@@ -43,13 +43,14 @@ class Rank:
     harm: float = 0.0
 
 
-def rank(evidence: Mapping[str, Any]) -> Rank:
-    """The rank of a comment by the evidence of its decision (see `policy.Decision`)."""
+def rank(evidence: Mapping[str, Any], reason: str = "") -> Rank:
+    """The rank of a comment by its decision's evidence and reason (see `policy.Decision`)."""
     rules = evidence.get("rules") or [{"rule": ""}]
     scores, limits = evidence.get("scores"), evidence.get("thresholds")
     if not scores or not limits:
         return Rank(rule=rules[0]["rule"])
-    above = farthest_above(scores, limits)
+    # The evidence is rounded, so two heads may be equal in it of which one decided.
+    above = reason if reason in scores else farthest_above(scores, limits)
     decided_by = above or REJECT
     return Rank(
         head=above or "",

@@ -141,7 +141,7 @@ def _allowed(change: Change, row: Any, actor: Actor) -> bool:
 
 def _values(change: Change, row: Any, actor: Actor) -> dict[str, Any]:
     # A person's decision says nothing new about what the model and the rules found.
-    ranked = rank(change.evidence) if actor.kind is ActorKind.WORKER else row
+    ranked = rank(change.evidence, change.reason) if actor.kind is ActorKind.WORKER else row
     return {
         "comment": change.comment_id,
         "to": change.to,

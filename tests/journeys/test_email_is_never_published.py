@@ -73,15 +73,19 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         "/health",
         "/sign-in",
         "/static/status.js",
+        "/static/desk.js",
         "/desk/",
         "/desk/history",
         "/desk/numbers",
         "/desk/scores?score_from=0&score_to=1",
+        "/desk/?status=all",
+        "/desk/pulse",
         "/nowhere",
         f"/v1/comments?site=demo&page={quote(PAGE)}",
         "/v1/comments?site=demo&page=/demo",
         *itertools.chain.from_iterable(
-            (f"/v1/comments/{i}", f"/demo?comment={i}", f"/desk/comments/{i}/history") for i in ids
+            (f"/v1/comments/{i}", f"/demo?comment={i}", f"/desk/comments/{i}", f"/desk/comments/{i}/history")
+            for i in ids
         ),
     ]
     statuses = set()

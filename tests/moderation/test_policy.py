@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,13 +8,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from moderation.classifier.prediction import REJECT, Explanation, Prediction, Reason, Span
-from moderation.domain import Status
+from moderation.domain import Standing, Status
 from moderation.policy import (
     BELOW_THRESHOLDS,
     HEADS,
     NOT_ABLE_TO_JUDGE,
     SCORER_FAILED,
     SCORER_UNAVAILABLE,
+    TRUSTED_AUTHOR,
     Decision,
     SiteSettings,
     decide,
@@ -228,3 +230,35 @@ def test_an_explanation_keeps_the_words_that_weighed_most_in_their_order() -> No
     assert total == pytest.approx(sum(weights))
     assert json.loads(json.dumps(evidence)) == evidence
     assert {**evidence, "explanation": None} == {**decision.evidence, "explanation": None}
+
+
+class TestTrustedAuthors:
+    trusted = replace(PLAIN, standing=Standing.TRUSTED)
+
+    def test_no_probability_holds_their_comments(self) -> None:
+        loud = prediction(0.99, insult=0.99)
+        for settings in ({}, {"reject_above": 0.9}):
+            decision = decide(
+                loud,
+                self.trusted,
+                SiteSettings.model_validate(settings),
+                model="m",
+                thresholds=THRESHOLDS,
+            )
+            assert (decision.status, decision.reason) == (Status.APPROVED, TRUSTED_AUTHOR)
+
+    def test_rules_and_failures_do(self) -> None:
+        for found, settings, reason in (
+            (prediction(0.1), {"rules": {"suspect_words": ["tram"]}}, "suspect_word"),
+            (prediction(0.1, able=False), {}, NOT_ABLE_TO_JUDGE),
+            (None, {}, SCORER_UNAVAILABLE),
+            (prediction(NAN), {}, SCORER_FAILED),
+        ):
+            decision = decide(
+                found,
+                self.trusted,
+                SiteSettings.model_validate(settings),
+                model="m",
+                thresholds=THRESHOLDS,
+            )
+            assert (decision.status, decision.reason) == (Status.HELD, reason)

@@ -172,3 +172,11 @@ def test_all_that_speak_are_heard_and_rejection_first() -> None:
     )
     assert [finding.rule for finding in found] == [decider.__name__ for decider in DECIDERS]
     assert [finding.verdict for finding in found] == [Verdict.REJECT] * 2 + [Verdict.HOLD] * 6
+
+
+def test_a_blocked_author_is_rejected_and_a_trusted_one_is_no_newcomer() -> None:
+    (finding,) = consult(facts(standing=Standing.BLOCKED), Rules())
+    assert (finding.rule, finding.verdict) == ("blocked_author", Verdict.REJECT)
+    wary = Rules(hold_first_comment=True)
+    assert consult(facts(author_approved=False, standing=Standing.TRUSTED), wary) == []
+    assert len(consult(facts(author_approved=False), wary)) == 1

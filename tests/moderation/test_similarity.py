@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.rules import NEARLY_THE_SAME
-from moderation.similarity import SIZE, agreement, fingerprint, normalize
+from moderation.similarity import SHARED_BANDS, SIZE, agreement, bands, fingerprint, normalize
 
 COMMENT = (
     "I have crossed on this ferry since I was a child, and in winter the ferryman lent us his "
@@ -65,3 +65,27 @@ def test_any_text_has_a_fingerprint_that_agrees_with_itself(text: str) -> None:
     assert len(fingerprint(text)) == SIZE
     assert agreed(text, text) == SIZE
     assert agreed(text, f" {text}\n") == SIZE
+
+
+prints = st.binary(min_size=SIZE, max_size=SIZE)
+
+
+@given(prints, prints, st.permutations(range(SIZE)), st.integers(0, SIZE))
+def test_what_is_nearly_the_same_shares_bands(
+    one: bytes, other: bytes, order: list[int], changed: int
+) -> None:
+    mixed = bytearray(one)
+    for place in order[:changed]:
+        mixed[place] = other[place]
+    agreed = int(agreement([one], [bytes(mixed)])[0, 0])
+    shared = set(bands(3, one)) & set(bands(3, bytes(mixed)))
+    if agreed >= NEARLY_THE_SAME:
+        assert len(shared) >= SHARED_BANDS
+
+
+@given(prints, st.integers(1, 2**20), st.integers(1, 2**20))
+def test_sites_share_no_band(one: bytes, site: int, other: int) -> None:
+    assert len(set(bands(site, one))) == SIZE // 2
+    if site != other:
+        assert not set(bands(site, one)) & set(bands(other, one))
+    assert all(0 <= band < 2**63 for band in bands(site, one))

@@ -2,12 +2,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document, Prediction
 from moderation.clock import HOUR, SECOND
 from moderation.db import Database
-from moderation.domain import Status
+from moderation.domain import Standing, Status
+from moderation.models import AuthorStanding
 from moderation.policy import HEADS
 from moderation.review import Change, set_status
 from tests.support.comments import MODERATOR, add_comment, add_site, events_of, row_of
@@ -303,3 +305,61 @@ class TestFloods:
         add_comment(database, other, text=KIND_TOO, ip="203.0.113.7", age=SECOND)
         comment_id = add_comment(database, site, text=KIND, ip="203.0.113.7")
         assert decided(database, scorer, comment_id) == [("approved", "below_thresholds")]
+
+
+class TestWhatTheDeskNeeds:
+    def test_the_language_of_what_is_held_is_stored(
+        self, database: Database, scorer: Scorer, no_scorer: Scorer
+    ) -> None:
+        site = add_site(database, thresholds={"reject": 0.0})
+        german = "Der Fährmann hat uns im Winter seine Handschuhe geliehen, das macht keine Brücke."
+        texts = (KIND, german, "You stupid moron.", "漢字")
+        ids = [
+            add_comment(database, site, text=text, email=f"{n}@example.org")
+            for n, text in enumerate(texts)
+        ]
+        decide_comments(database, scorer, ids)
+        # Too short for the detector, but in the words of a model of one language.
+        assert [row_of(database, i).language for i in ids] == ["en", "de", "en", ""]
+        unscored = add_comment(database, site, text=german, email="z@example.org")
+        decide_comments(database, no_scorer, [unscored])
+        row = row_of(database, unscored)
+        assert (row.language, row.uncertainty, row.harm) == ("de", 1.0, 0.0)
+
+    def test_what_is_held_has_its_sort_keys(self, database: Database, scorer: Scorer) -> None:
+        comment_id = add_comment(database, add_site(database), text=RUDE)
+        decide_comments(database, scorer, [comment_id])
+        row = row_of(database, comment_id)
+        assert row.head == row.reason
+        assert 0 < row.harm <= 1
+        assert 0 <= row.uncertainty < 1
+
+    @pytest.mark.parametrize(
+        ("standing", "text", "outcome"),
+        [
+            (Standing.TRUSTED, RUDE, ("approved", "trusted_author")),
+            (Standing.BLOCKED, KIND, ("rejected", "blocked_author")),
+        ],
+    )
+    def test_a_moderators_opinion_of_the_author_counts_on_the_site(
+        self,
+        database: Database,
+        scorer: Scorer,
+        *,
+        standing: Standing,
+        text: str,
+        outcome: tuple[str, str],
+    ) -> None:
+        site, other = add_site(database), add_site(database, "blog")
+        here, elsewhere = (add_comment(database, where, text=text) for where in (site, other))
+        with database.write() as connection:
+            values = {
+                "site_id": site,
+                "author_id": row_of(database, here).author_id,
+                "standing": standing,
+                "at": 0,
+                "moderator": "mona",
+            }
+            connection.execute(insert(AuthorStanding).values(values))
+        assert decided(database, scorer, here) == [outcome]
+        assert decided(database, scorer, elsewhere) != [outcome]

@@ -37,7 +37,6 @@ def page() -> str:
         context = {
             "cards": cards.cards(connection, found.rows),
             "counts": queue.counts(connection, wanted),
-            "matching": _matching(connection, wanted, found, after),
             "since": queue.latest_event(connection),
             "choices": words.choices(_site_names(connection)),
         }
@@ -48,6 +47,7 @@ def page() -> str:
         order=order,
         orders=queue.orders(wanted.status),
         next=found.next,
+        matching=found.matching,
         first=not after,
         readers=_other_readers([row.id for row in found.rows]),
         **_vocabulary(),
@@ -122,18 +122,6 @@ def _order(tab: Tab) -> Order:
     if asked in queue.orders(tab):
         session["order"] = asked
     return Order(session.get("order", usual))
-
-
-def _matching(
-    connection: Connection, wanted: QueueFilter, found: queue.Page, after: str
-) -> queue.Count | None:
-    """How many comments pass a filter that asks for more than the tabs say; None where counting
-    them could take long."""
-    if not wanted.is_narrow:
-        return None
-    if not after and found.next is None:
-        return queue.Count(len(found.rows))
-    return queue.count(connection, wanted) if wanted.status is Tab.HELD else None
 
 
 def _site_names(connection: Connection) -> list[str]:
