@@ -262,8 +262,8 @@ def _lock(connection: Connection, account_id: int, *, stays_administrator: bool)
     roles = {row.id: Role(row.role) for row in connection.execute(query)}
     if account_id not in roles:
         raise NotFound("there is no such account")
-    others = (role for other, role in roles.items() if other != account_id)
-    if not stays_administrator and Role.ADMINISTRATOR not in others:
+    administrators = [number for number, role in roles.items() if role is Role.ADMINISTRATOR]
+    if not stays_administrator and administrators == [account_id]:
         raise Conflict("this is the last administrator, and the service needs one")
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, true, update
 
+from moderation.accounts import AccountRef
 from moderation.clock import now_ms
 from moderation.domain import ActorKind, Status
 from moderation.errors import Conflict, NotFound
@@ -156,8 +157,10 @@ class HeldComment:
     evidence: dict[str, Any]
 
 
-def held(connection: Connection, *, after: str, limit: int) -> list[HeldComment]:
-    """Held comments, the oldest first, beginning after the id `after`."""
+def held(
+    connection: Connection, *, after: str, limit: int, account: AccountRef | None = None
+) -> list[HeldComment]:
+    """Held comments that the account sees, the oldest first, beginning after the id `after`."""
     newest_event = (
         select(func.max(Event.id))
         .where(Event.comment_id == Comment.id)
@@ -183,16 +186,17 @@ def held(connection: Connection, *, after: str, limit: int) -> list[HeldComment]
         .join(Site, Site.id == Comment.site_id)
         .join(Thread, Thread.id == Comment.thread_id)
         .join(Event, Event.id == newest_event)
-        .where(Comment.status == Status.HELD, Comment.id > after)
+        .where(Comment.status == Status.HELD, Comment.id > after, _seen_by(account))
         .order_by(Comment.id)
         .limit(limit)
     )
     return [HeldComment(**row._mapping) for row in connection.execute(query)]
 
 
-def counts(connection: Connection) -> dict[Status, int]:
-    """How many comments stand where."""
-    query = select(Comment.status, func.count()).group_by(Comment.status)
+def counts(connection: Connection, account: AccountRef | None = None) -> dict[Status, int]:
+    """How many comments that the account sees stand where."""
+    query = select(Comment.status, func.count()).where(_seen_by(account))
+    query = query.group_by(Comment.status)
     found = {Status(status): count for status, count in connection.execute(query)}
     return {status: found.get(status, 0) for status in Status}
 
@@ -205,6 +209,7 @@ def moderate(
     reason: str,
     seen_version: int,
     moderator: str,
+    account: AccountRef | None = None,
 ) -> Applied:
     """A moderator's decision about one comment.
 
@@ -212,6 +217,9 @@ def moderate(
         NotFound: there is no such comment.
         Conflict: somebody else decided since; the message says who, and what.
     """
+    seen = select(Comment.id).where(Comment.id == comment_id, _seen_by(account))
+    if connection.scalar(seen) is None:
+        raise NotFound("there is no such comment")
     change = Change(comment_id=comment_id, to=to, reason=reason, seen_version=seen_version)
     applied = set_status(connection, [change], actor=Actor(ActorKind.MODERATOR, moderator))
     if applied:
@@ -225,3 +233,7 @@ def moderate(
     if latest is None:
         raise NotFound("there is no such comment")
     raise Conflict(f"{latest.actor} has decided meanwhile: {latest.to_status}")
+
+
+def _seen_by(account: AccountRef | None) -> ColumnElement[bool]:
+    return true() if account is None else account.sees_in(Comment.site_id)

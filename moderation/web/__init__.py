@@ -4,6 +4,7 @@ from flask import Flask
 
 from moderation.web import (
     access,
+    account_api,
     accounts,
     comments,
     demo,
@@ -16,7 +17,18 @@ from moderation.web import (
     sites,
 )
 
-_MODULES = (comments, demo, accounts, own_account, people, sites, review, reference, health)
+_MODULES = (
+    comments,
+    demo,
+    accounts,
+    own_account,
+    people,
+    sites,
+    review,
+    account_api,
+    reference,
+    health,
+)
 
 
 def register(app: Flask) -> None:

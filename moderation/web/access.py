@@ -33,7 +33,7 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 
-API_BLUEPRINTS = frozenset({"desk_api", "events_api"})
+API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 """The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
 session, so that a forged request has nothing to borrow."""
 

@@ -10,6 +10,7 @@ from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema
 from pydantic import BaseModel
 
 from moderation.schemas import (
+    AccountState,
     CommentPage,
     CommentReceipt,
     CommentState,
@@ -24,6 +25,7 @@ _PROBLEM = "application/problem+json"
 _FORM = "application/x-www-form-urlencoded"
 _PARAMETER_KEYWORDS = ("type", "default", "minimum", "maximum", "minLength", "maxLength")
 _KEYED: list[dict[str, list[str]]] = [{"siteKey": []}, {}]
+_MODERATORS: list[dict[str, list[str]]] = [{"moderatorToken": []}]
 
 
 @blueprint.get("/openapi.json")
@@ -47,7 +49,7 @@ def openapi() -> dict[str, Any]:
             "info": {
                 "title": "Moderation",
                 "version": "1",
-                "description": "Post readers' comments and show those that are published.",
+                "description": "Post readers' comments, show those that are published, moderate.",
             },
             "components": {
                 "securitySchemes": {
@@ -55,12 +57,18 @@ def openapi() -> dict[str, Any]:
                         "type": "http",
                         "scheme": "bearer",
                         "description": "The site's key. Without it, name the site in `site`.",
-                    }
+                    },
+                    "moderatorToken": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": "A moderator's token, from “Your account” at the desk.",
+                    },
                 }
             },
             "paths": {
                 "/v1/comments": {"post": _submit(), "get": _published()},
                 "/v1/comments/{id}": {"get": _state()},
+                "/v1/account": {"get": _account()},
             },
         }
     )
@@ -130,6 +138,18 @@ def _state() -> dict[str, Any]:
         "responses": {
             "200": _answer("Its status.", CommentState),
             "404": _problem("There is no such comment."),
+        },
+    }
+
+
+def _account() -> dict[str, Any]:
+    return {
+        "operationId": "getAccount",
+        "summary": "Whose token you hold",
+        "security": _MODERATORS,
+        "responses": {
+            "200": _answer("The account.", AccountState),
+            "401": _problem("There is no token, or it is not known."),
         },
     }
 

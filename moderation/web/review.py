@@ -52,8 +52,8 @@ def held() -> str:
     """The comments that wait for a decision."""
     after = request.args.get("after", "")
     with services().database.read() as connection:
-        comments = review.held(connection, after=after, limit=_PAGE + 1)
-        counts = review.counts(connection)
+        comments = review.held(connection, after=after, limit=_PAGE + 1, account=account())
+        counts = review.counts(connection, account())
     shown = comments[:_PAGE]
     return render_template(
         "desk/held.html",
@@ -87,6 +87,7 @@ def decide(comment_id: str) -> ResponseReturnValue:
                 reason="",
                 seen_version=version,
                 moderator=account().name,
+                account=account(),
             )
     except Conflict as conflict:
         flash(f"Nothing was changed: {conflict}.", "error")

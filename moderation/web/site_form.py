@@ -52,7 +52,7 @@ class Group:
 
 
 _HEAD_LABELS = {
-    REJECT: "What moderators reject",
+    REJECT: "Any reason",
     Reason.TOXIC: "Toxic",
     Reason.SEVERE_TOXIC: "Severely toxic",
     Reason.OBSCENE: "Obscene",

@@ -164,9 +164,17 @@ def _settings(
         own_thresholds=_current_thresholds(),
         history=site_settings.history(connection, site.id, limit=_CHANGES_SHOWN),
         label=site_form.label,
+        history_of=_history_of,
         to_datetime=to_datetime,
         **shown,
     )
+
+
+def _history_of(comment_id: str) -> str:
+    """The address of a comment's page; empty where the desk has none."""
+    endpoint = "history.comment"
+    known = endpoint in current_app.view_functions
+    return url_for(endpoint, comment_id=comment_id) if known else ""
 
 
 def _sealed(site: SiteRef, proposed: SiteSettings) -> str:

@@ -5,7 +5,10 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from moderation import accounts, tokens
 from moderation.bootstrap import FIRST_ADMINISTRATOR, FIRST_SITE
+from moderation.db import Database
+from moderation.domain import Role
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
@@ -41,3 +44,22 @@ def sign_in(client: FlaskClient, *, address: str = "/sign-in", **changes: str) -
         "csrf_token": csrf_token(client, "/sign-in"),
     }
     return client.post(address, data=form | changes)
+
+
+PASSWORD = "correct horse battery"
+
+
+def add_moderator(database: Database, name: str, *sites: str) -> int:
+    """A moderator of these sites with `PASSWORD`; the account's id."""
+    with database.write() as connection:
+        return accounts.create_account(
+            connection, name=name, password=PASSWORD, role=Role.MODERATOR, sites=sites
+        )
+
+
+def moderator_token(client: FlaskClient, name: str = FIRST_ADMINISTRATOR) -> dict[str, str]:
+    """The header with a new token of the account."""
+    with client.application.extensions["moderation"].database.write() as connection:
+        account_id = accounts.id_of(connection, name)
+        token = tokens.create(connection, account_id=account_id, label="test")
+    return {"Authorization": f"Bearer {token}"}

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from moderation.web.reference import openapi
-from tests.support.web import FIELDS, FORM, KEY
+from tests.support.web import FIELDS, FORM, KEY, moderator_token
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -41,6 +41,7 @@ def test_every_documented_path_answers_as_documented(client: FlaskClient) -> Non
         "submitComment": posted,
         "listComments": client.get("/v1/comments?page=/bridge&site=demo"),
         "getComment": client.get(posted.headers["Location"]),
+        "getAccount": client.get("/v1/account", headers=moderator_token(client)),
     }
     assert {operation["operationId"] for _, _, operation in operations()} == answers.keys()
     for _, _, operation in operations():
