@@ -10,10 +10,13 @@ from moderation.rules import Rules
 from tests.support.browser import chromium
 from tests.support.service import Service, running_service
 
+# Files of journeys that need a browser.
+_IN_BROWSER = ("test_browser", "test_desk")
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the journeys in a browser out where there is none; in CI that is an error."""
-    in_browser = [item for item in items if item.path.name == "test_browser.py"]
+    in_browser = [item for item in items if item.path.name.startswith(_IN_BROWSER)]
     if not in_browser or chromium():
         return
     if os.environ.get("CI"):

@@ -1,61 +1,17 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from moderation import rehearsal
-from moderation.classifier.prediction import Prediction, Reason
 from moderation.db import Database
 from moderation.domain import Status
-from moderation.policy import HEADS, SiteSettings, decide
+from moderation.policy import HEADS, SiteSettings
 from moderation.rehearsal import Rehearsal, rehearse
 from moderation.review import Change, set_status
-from moderation.rules import Facts
-from tests.support.comments import MODERATOR, WORKER, add_comment, add_site
+from tests.support.comments import MODERATOR, add_comment, add_site
+from tests.support.decisions import OWN, settle
 
-OWN = dict.fromkeys(HEADS, 0.5)
 PRESENT = SiteSettings()
-
-
-def settle(
-    database: Database,
-    site: int,
-    *,
-    text: str = "Hello",
-    settings: SiteSettings = PRESENT,
-    without_facts: bool = False,
-    facts: dict[str, Any] | None = None,
-    scored: bool = True,
-    **scores: float,
-) -> str:
-    """A comment that the worker decided by `settings`; its id."""
-    comment_id = add_comment(database, site, text=text)
-    figures = dict.fromkeys(HEADS, 0.1) | scores
-    prediction = Prediction(
-        figures["reject"], {reason: figures[reason] for reason in Reason}, able=True
-    )
-    known = {"author_approved": True, "earlier_from_sender": 0, "agreement": 0} | (facts or {})
-    decision = decide(
-        prediction if scored else None,
-        Facts(text=text, name="Zoë", website="", **known),
-        settings,
-        model="model-1" if scored else None,
-        thresholds=OWN,
-    )
-    if without_facts:
-        decision = replace(
-            decision, evidence={k: v for k, v in decision.evidence.items() if k != "facts"}
-        )
-    change = Change(
-        comment_id=comment_id,
-        to=decision.status,
-        reason=decision.reason,
-        model=decision.model,
-        evidence=decision.evidence,
-    )
-    with database.write() as connection:
-        set_status(connection, [change], actor=WORKER)
-    return comment_id
 
 
 def tried(

@@ -3,7 +3,6 @@ import re
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from moderation.app import create_app
@@ -12,7 +11,7 @@ from moderation.db import Database
 from moderation.policy import SiteSettings
 from moderation.site_settings import history, save, site_named
 from moderation.web.site_form import FIELDS, Kind, shown
-from tests.moderation.test_rehearsal import settle
+from tests.support.decisions import settle
 from tests.support.web import FIELDS as COMMENT
 from tests.support.web import csrf_token, first_site, sign_in
 
@@ -85,7 +84,7 @@ class TestSites:
 
 class TestKeys:
     def test_a_further_key_works_until_it_is_revoked(
-        self, admin: FlaskClient, app: Flask, settings: Settings
+        self, admin: FlaskClient, settings: Settings
     ) -> None:
         key = secret(send(admin, "/demo/keys"))
         page = admin.get("/desk/sites/demo/keys").text
@@ -196,9 +195,8 @@ class TestSettings:
     def test_the_models_own_thresholds_are_told(self, admin: FlaskClient) -> None:
         assert admin.get("/desk/sites/demo/").text.count("The model’s own: 0.") == 8
 
-    def test_where_the_model_is_elsewhere_the_page_works_without(
-        self, settings: Settings, app: Flask
-    ) -> None:
+    @pytest.mark.usefixtures("app")
+    def test_where_the_model_is_elsewhere_the_page_works_without(self, settings: Settings) -> None:
         other = create_app(settings.model_copy(update={"model": settings.home / "none"}))
         client = other.test_client()
         sign_in(client)
