@@ -46,6 +46,10 @@ def main() -> None:
                 window.page.goto("/docs")
                 _save(window.page, "api.png", whole=False)
                 _desk(window.page, "desk.png")
+                _settings(window.page, "desk-settings.png")
+                for path in ("account", "people", "sites"):
+                    window.page.goto(f"/desk/{path}")
+                    _save(window.page, f"desk-{path}.png", whole=False)
             with browser.window(service.url, **PHONE | DARK) as window:
                 _demo_with_held(window.page, "demo-phone.png")
                 _desk(window.page, "desk-phone.png")
@@ -98,6 +102,15 @@ def _desk(page: Page, name: str) -> None:
     page.locator("#password").fill(ADMIN_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.locator("summary").first.click()
+    _save(page, name, whole=False)
+
+
+def _settings(page: Page, name: str) -> None:
+    page.goto("/desk/sites/demo/")
+    page.locator("[id='thresholds.insult']").fill("0.9")
+    page.locator("[id='rules.banned_words']").fill("stupid*")
+    page.get_by_role("button", name="Show what it would have done").click()
+    page.get_by_role("heading", name="What this change would have done").wait_for()
     _save(page, name, whole=False)
 
 

@@ -329,9 +329,9 @@ def _field_error(entry: ErrorDetails) -> FieldError:
     limits = entry.get("ctx", {})
     match entry["type"]:
         case "greater_than_equal":
-            detail = f"has to be {limits['ge']:,} or more"
+            detail = f"has to be {int(limits['ge']):,} or more"
         case "less_than_equal":
-            detail = f"has to be {limits['le']:,} or less"
+            detail = f"has to be {int(limits['le']):,} or less"
         case "string_too_long":
             detail = f"is too long: at most {limits['max_length']:,} characters"
         case _:

@@ -164,7 +164,7 @@ def test_a_new_password_and_a_sign_out_everywhere_end_the_sessions(
         ({"name": "  "}, "name: is required"),
         ({"name": "a\x07b"}, "name: is required, without control characters"),
         ({"name": "x" * 65}, "name: is too long"),
-        ({"sites": ["nowhere", "courier"]}, "sites: there is no site nowhere"),
+        ({"sites": ["nowhere", "courier"]}, "sites: cannot be given: there is no site nowhere"),
     ],
     ids=str,
 )

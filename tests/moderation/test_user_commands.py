@@ -89,7 +89,11 @@ def test_a_removed_account_is_gone(database: Database) -> None:
     ("words", "password", "complaint"),
     [
         (["add", "mona"], "short", "password: needs at least 12 characters"),
-        (["add", "mona", "--site", "nowhere"], PASSWORD, "sites: there is no site nowhere"),
+        (
+            ["add", "mona", "--site", "nowhere"],
+            PASSWORD,
+            "sites: cannot be given: there is no site nowhere",
+        ),
         (["add", "ADA"], PASSWORD, "name: is taken"),
         (["remove", "nobody"], "", "there is no account nobody"),
         (["password", "nobody"], PASSWORD, "there is no account nobody"),

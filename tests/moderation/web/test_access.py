@@ -107,6 +107,23 @@ class TestComingBack:
         assert sign_in(client, address=response.location).location == "/desk/sites?x=1"
         assert "courier" not in client.get("/desk/sites").text
 
+    def test_who_signed_out_in_another_window_is_sent_to_sign_in_too(
+        self, client: FlaskClient
+    ) -> None:
+        sign_in(client)
+        token = csrf_token(client, "/desk/sites")
+        client.post("/sign-out", data={"csrf_token": token})
+        response = client.post("/desk/sites", data={"name": "courier", "csrf_token": token})
+        assert (response.status_code, response.location) == (303, "/sign-in")
+
+    def test_a_page_from_before_the_last_sign_in_says_what_to_do(self, client: FlaskClient) -> None:
+        sign_in(client)
+        token = csrf_token(client, "/desk/sites")
+        sign_in(client)
+        response = client.post("/desk/sites", data={"name": "courier", "csrf_token": token})
+        assert response.status_code == 400
+        assert "Nothing was done. Go back, load the page again" in response.text
+
     @pytest.mark.parametrize(
         "referrer", ["https://evil.example/desk/", "", "http://localhost:81/desk/", "nonsense"]
     )

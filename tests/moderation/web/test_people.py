@@ -60,7 +60,7 @@ def test_somebody_new_signs_in_with_the_password_that_is_shown_once(
     [
         ({"name": "ADMIN"}, "This is taken: there is such an account already."),
         ({"name": ""}, "This is required, without control characters."),
-        ({"sites": ["courier", "nowhere"]}, "This there is no site nowhere."),
+        ({"sites": ["courier", "nowhere"]}, "This cannot be given: there is no site nowhere."),
     ],
     ids=str,
 )
