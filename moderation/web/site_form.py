@@ -219,7 +219,8 @@ def parse(form: MultiDict[str, str]) -> SiteSettings:
         found = (_field_error(e) for e in error.errors(include_url=False, include_input=False))
         errors += [e for e in found if e.field not in wrong]
     if errors:
-        raise InvalidInput(*errors)
+        order = list(FIELDS)
+        raise InvalidInput(*sorted(errors, key=lambda e: order.index(e.field)))
     return settings
 
 
