@@ -72,6 +72,10 @@ def main() -> None:
                 for path, name in PAST.items():
                     window.page.goto(path)
                     _save(window.page, name, whole=name == "numbers.png")
+                _settings(window.page, "desk-settings.png")
+                for path in ("account", "people", "sites"):
+                    window.page.goto(f"/desk/{path}")
+                    _save(window.page, f"desk-{path}.png", whole=False)
             with browser.window(service.url, **PHONE | DARK) as window:
                 _demo_with_held(window.page, "demo-phone.png")
                 _desk(window.page, "desk-phone.png")
@@ -168,6 +172,15 @@ def _desk(page: Page, name: str) -> None:
     page.get_by_role("navigation", name="Status").wait_for()
     page.goto("/desk/?order=harm")
     page.locator(".card.current").wait_for()
+    _save(page, name, whole=False)
+
+
+def _settings(page: Page, name: str) -> None:
+    page.goto("/desk/sites/demo/")
+    page.locator("[id='thresholds.insult']").fill("0.9")
+    page.locator("[id='rules.banned_words']").fill("stupid*")
+    page.get_by_role("button", name="Show what it would have done").click()
+    page.get_by_role("heading", name="What this change would have done").wait_for()
     _save(page, name, whole=False)
 
 

@@ -104,11 +104,13 @@ def create_account(
 
 def sign_in(connection: Connection, *, name: str, password: str) -> AccountRef | None:
     """The account with this name and password, if there is one."""
+    if len(password) > LONGEST_PASSWORD:
+        return None
     row = connection.execute(
         select(Account.id, Account.password_hash).where(Account.name == name)
     ).one_or_none()
     try:
-        _hasher.verify(row.password_hash if row else _NOBODY, password[:LONGEST_PASSWORD])
+        _hasher.verify(row.password_hash if row else _NOBODY, password)
     except (VerificationError, InvalidHashError):
         return None
     return by_id(connection, row.id) if row else None
@@ -249,7 +251,9 @@ def _set_sites(connection: Connection, account_id: int, role: Role, sites: Itera
     sites_there = connection.execute(select(Site.id, Site.name))
     found = {row.name: row.id for row in sites_there if row.name in wanted}
     if unknown := sorted(wanted - found.keys()):
-        raise InvalidInput(FieldError("sites", f"there is no site {', '.join(unknown)}"))
+        raise InvalidInput(
+            FieldError("sites", f"cannot be given: there is no site {', '.join(unknown)}")
+        )
     connection.execute(
         insert(Membership),
         [{"account_id": account_id, "site_id": site_id} for site_id in found.values()],
@@ -262,8 +266,8 @@ def _lock(connection: Connection, account_id: int, *, stays_administrator: bool)
     roles = {row.id: Role(row.role) for row in connection.execute(query)}
     if account_id not in roles:
         raise NotFound("there is no such account")
-    others = (role for other, role in roles.items() if other != account_id)
-    if not stays_administrator and Role.ADMINISTRATOR not in others:
+    administrators = [number for number, role in roles.items() if role is Role.ADMINISTRATOR]
+    if not stays_administrator and administrators == [account_id]:
         raise Conflict("this is the last administrator, and the service needs one")
 
 

@@ -43,19 +43,27 @@ class Rules(BaseModel):
         (), description="A comment with one of these is rejected. A final * matches any ending."
     )
     suspect_words: tuple[str, ...] = Field((), description="A comment with one of these is held.")
-    max_links: int = Field(2, ge=0, description="A comment with more links is held.")
+    max_links: int = Field(2, ge=0, le=1_000_000, description="A comment with more links is held.")
     hold_first_comment: bool = Field(
         False, description="Hold the comments of an author who has none approved yet."
     )
     duplicate_hours: int = Field(
-        24, ge=0, description="Hold what repeats a comment of the last so many hours; 0: never."
+        24,
+        ge=0,
+        le=100_000,
+        description="Hold what repeats a comment of the last so many hours; 0: never.",
     )
     flood_comments: int = Field(
-        5, ge=0, description="Hold what a sender posts beyond this number; 0: never."
+        5, ge=0, le=1_000_000, description="Hold what a sender posts beyond this number; 0: never."
     )
-    flood_seconds: int = Field(60, ge=1, description="The time that `flood_comments` speaks of.")
+    flood_seconds: int = Field(
+        60, ge=1, le=10_000_000, description="The time that `flood_comments` speaks of."
+    )
     max_length: int = Field(
-        10_000, ge=1, description="A comment of more characters is held as too long to judge."
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="A comment of more characters is held as too long to judge.",
     )
 
 

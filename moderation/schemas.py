@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from moderation.domain import Status
+from moderation.domain import Role, Status
 from moderation.errors import FieldError, InvalidInput
 
 NAME_LENGTH = 100
@@ -258,6 +258,14 @@ class CommentPage(BaseModel):
     comments: list[PublicComment] = Field(description="The comments that start a conversation.")
     next: str | None = Field(description="Give it as `after` to get the next ones.")
     closed: bool = Field(False, description="The page takes no more comments: hide your form.")
+
+
+class AccountState(BaseModel):
+    """The account that a token acts for."""
+
+    name: str = Field(description="It stands beside everything that is decided with the token.")
+    role: Role = Field(description="An `administrator` sees every site.")
+    sites: list[str] = Field(description="Names of the sites whose comments it sees.")
 
 
 class ProblemField(BaseModel):

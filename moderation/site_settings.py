@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from moderation.clock import now_ms
 from moderation.errors import Conflict, NotFound
-from moderation.models import SettingChange, Site
+from moderation.models import QueueNotice, SettingChange, Site
 from moderation.policy import SiteSettings
 from moderation.sites import SiteRef, add_key, create_site, new_key, revoke_key
 
@@ -53,6 +53,9 @@ def save(
         return
     stored = after.model_dump(mode="json")
     connection.execute(update(Site).where(Site.id == site.id).values(settings=stored))
+    if any(entry["setting"].startswith("notify_") for entry in found):
+        # Whoever is to be told now has not been told anything yet.
+        connection.execute(delete(QueueNotice).where(QueueNotice.site_id == site.id))
     _record(connection, site.id, actor, found)
 
 

@@ -13,6 +13,7 @@ from moderation.db import Database
 from moderation.domain import Role
 from moderation.errors import Conflict, InvalidInput, NotFound
 
+_ROLES = click.Choice([role.value for role in Role])
 _SITES = click.option(
     "--site", "sites", multiple=True, metavar="SITE", help="A site to moderate; repeatable."
 )
@@ -28,9 +29,7 @@ def user() -> None:
 
 @user.command()
 @click.argument("name")
-@click.option(
-    "--role", type=click.Choice(list(Role)), default=Role.MODERATOR, help="[default: moderator]"
-)
+@click.option("--role", type=_ROLES, default=Role.MODERATOR.value, help="[default: moderator]")
 @_SITES
 def add(name: str, role: str, sites: tuple[str, ...]) -> None:
     """Add the account NAME."""
@@ -61,7 +60,7 @@ def password(name: str) -> None:
 
 @user.command(name="set")
 @click.argument("name")
-@click.option("--role", type=click.Choice(list(Role)), required=True)
+@click.option("--role", type=_ROLES, required=True)
 @_SITES
 def set_role(name: str, role: str, sites: tuple[str, ...]) -> None:
     """Give the account NAME this role and these sites, in place of those it has."""

@@ -92,13 +92,17 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
 
 
 @pytest.fixture
-def app(
-    settings: Settings, database: Database, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Flask]:
-    """The web application with its first site and administrator."""
-    # The same function, at a price that a test can pay each time.
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same hash, at a price that a test can pay each time."""
     cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr("moderation.accounts._hasher", cheap)
+
+
+@pytest.fixture
+def app(
+    settings: Settings, database: Database, redis: Redis, cheap_passwords: None
+) -> Iterator[Flask]:
+    """The web application with its first site and administrator."""
     bootstrap(database, settings)
     app = create_app(settings)
     app.testing = True

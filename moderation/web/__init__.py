@@ -4,6 +4,7 @@ from flask import Flask
 
 from moderation.web import (
     access,
+    account_api,
     accounts,
     comments,
     demo,
@@ -22,7 +23,7 @@ from moderation.web import (
 )
 
 _DESK = (accounts, own_account, people, sites, desk, history, numbers, scores)
-_MODULES = (comments, demo, *_DESK, desk_api, events_api, reference, health)
+_MODULES = (comments, demo, *_DESK, account_api, desk_api, events_api, reference, health)
 
 
 def register(app: Flask) -> None:

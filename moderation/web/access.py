@@ -8,7 +8,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, flash, g, redirect, request, session, url_for
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -16,7 +16,7 @@ from moderation import accounts, tokens
 from moderation.accounts import AccountRef
 from moderation.clock import MINUTE, now_ms
 from moderation.errors import Unauthorized
-from moderation.web import comments
+from moderation.web import comments, problems
 from moderation.web.context import services
 
 PUBLIC_ENDPOINTS = frozenset(
@@ -33,7 +33,7 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 
-API_BLUEPRINTS = frozenset({"desk_api", "events_api"})
+API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 """The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
 session, so that a forged request has nothing to borrow."""
 
@@ -56,6 +56,10 @@ def register(app: Flask) -> None:
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False
     csrf = CSRFProtect(app)
 
+    app.before_request(_refuse_nul)
+    # Whose session has ended is sent to sign in, rather than told of a token.
+    app.before_request(_require_account)
+
     @app.before_request
     def refuse_forgeries() -> None:
         # Readers and programs come without a session: there is nothing for a forgery to borrow.
@@ -63,8 +67,7 @@ def register(app: Flask) -> None:
         if app.config["WTF_CSRF_ENABLED"] and request.endpoint and not without:
             csrf.protect()
 
-    app.before_request(_refuse_nul)
-    app.before_request(_require_account)
+    app.register_error_handler(CSRFError, _tell_of_forgery)
     app.after_request(_add_headers)
 
 
@@ -72,6 +75,12 @@ def _refuse_nul() -> None:
     """Nothing is called by a name with a NUL, and PostgreSQL does not even take the question."""
     if "\0" in request.path or any("\0" in value for value in request.args.values()):
         raise NotFound
+
+
+def _tell_of_forgery(error: CSRFError) -> Response:
+    # Mostly it is none, but a page from before the last sign-in.
+    detail = f"{error.description} Nothing was done. Go back, load the page again, and repeat it."
+    return problems.problem(HTTPStatus.BAD_REQUEST, detail)
 
 
 def start_session(account: AccountRef) -> None:

@@ -25,6 +25,7 @@ from moderation.desk_schemas import (
 )
 from moderation.event_schemas import EventPage, EventsFollowed
 from moderation.schemas import (
+    AccountState,
     CommentPage,
     CommentReceipt,
     CommentState,
@@ -84,7 +85,7 @@ def openapi() -> dict[str, Any]:
                     "moderatorToken": {
                         "type": "http",
                         "scheme": "bearer",
-                        "description": "A moderator's token, which acts for the moderator.",
+                        "description": "A moderator's token, from “Your account” at the desk.",
                     },
                 }
             },
@@ -93,6 +94,7 @@ def openapi() -> dict[str, Any]:
                 "/v1/comments/{id}": {"get": _state()},
                 **_desk(),
                 "/v1/events": {"get": _events()},
+                "/v1/account": {"get": _account()},
             },
         }
     )
@@ -214,6 +216,18 @@ def _events() -> dict[str, Any]:
             "200": _answer("Events, the oldest first.", EventPage),
             "401": _problem("The token is not known."),
             "422": _problem("Parameters are wrong; `errors` names each of them."),
+        },
+    }
+
+
+def _account() -> dict[str, Any]:
+    return {
+        "operationId": "getAccount",
+        "summary": "Whose token you hold",
+        "security": _MODERATORS,
+        "responses": {
+            "200": _answer("The account.", AccountState),
+            "401": _problem("There is no token, or it is not known."),
         },
     }
 

@@ -4,6 +4,7 @@ settings or to a message beside each field that is wrong."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite, nan
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,7 +53,7 @@ class Group:
 
 
 _HEAD_LABELS = {
-    REJECT: "What moderators reject",
+    REJECT: "Any reason",
     Reason.TOXIC: "Toxic",
     Reason.SEVERE_TOXIC: "Severely toxic",
     Reason.OBSCENE: "Obscene",
@@ -218,7 +219,8 @@ def parse(form: MultiDict[str, str]) -> SiteSettings:
         found = (_field_error(e) for e in error.errors(include_url=False, include_input=False))
         errors += [e for e in found if e.field not in wrong]
     if errors:
-        raise InvalidInput(*errors)
+        order = list(FIELDS)
+        raise InvalidInput(*sorted(errors, key=lambda e: order.index(e.field)))
     return settings
 
 
@@ -236,8 +238,10 @@ def label(name: str) -> str:
 
 
 def _as_text(value: Any) -> Any:
-    if value is None or isinstance(value, bool):
-        return value or ""
+    if isinstance(value, bool):
+        return value
+    if value is None:
+        return ""
     return "\n".join(value) if isinstance(value, list) else str(value)
 
 
@@ -279,9 +283,12 @@ _DIGITS = 12
 def _number(text: str) -> float:
     try:
         # The decimal comma of many countries.
-        return float(text.replace(",", "."))
+        number = float(text.replace(",", "."))
     except ValueError:
-        raise ValueError("has to be a number from 0 to 1, such as 0.75") from None
+        number = nan
+    if not isfinite(number):
+        raise ValueError("has to be a number from 0 to 1, such as 0.75")
+    return number
 
 
 def _words(lines: Iterable[str]) -> list[str]:
@@ -323,13 +330,11 @@ def _field_error(entry: ErrorDetails) -> FieldError:
     limits = entry.get("ctx", {})
     match entry["type"]:
         case "greater_than_equal":
-            detail = f"has to be {limits['ge']:g} or more"
+            detail = f"has to be {int(limits['ge']):,} or more"
         case "less_than_equal":
-            detail = f"has to be {limits['le']:g} or less"
+            detail = f"has to be {int(limits['le']):,} or less"
         case "string_too_long":
             detail = f"is too long: at most {limits['max_length']:,} characters"
-        case "finite_number":
-            detail = "has to be a number from 0 to 1"
         case _:
             detail = entry["msg"].removeprefix("Value error, ")
     return FieldError(".".join(path), detail)

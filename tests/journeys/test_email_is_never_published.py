@@ -80,11 +80,21 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         "/desk/scores?score_from=0&score_to=1",
         "/desk/?status=all",
         "/desk/pulse",
+        "/desk/account",
+        "/desk/people",
+        "/desk/sites",
+        "/desk/sites/demo/",
+        "/desk/sites/demo/keys",
         "/nowhere",
         f"/v1/comments?site=demo&page={quote(PAGE)}",
         "/v1/comments?site=demo&page=/demo",
         *itertools.chain.from_iterable(
-            (f"/v1/comments/{i}", f"/demo?comment={i}", f"/desk/comments/{i}", f"/desk/comments/{i}/history")
+            (
+                f"/v1/comments/{i}",
+                f"/demo?comment={i}",
+                f"/desk/comments/{i}",
+                f"/desk/comments/{i}/history",
+            )
             for i in ids
         ),
     ]
@@ -274,7 +284,9 @@ def _dump(redis: Redis) -> str:
         b"zset": lambda key: redis.zrange(key, 0, -1),
         b"stream": redis.xrange,
     }
-    found = ((key, read[redis.type(key)](key)) for key in redis.scan_iter())
+    # A key may go between two looks at it.
+    kinds = ((key, redis.type(key)) for key in redis.scan_iter())
+    found = ((key, read[kind](key)) for key, kind in kinds if kind != b"none")
     return "\n".join(_readable(value) for pair in found for value in _flat(pair))
 
 

@@ -139,6 +139,7 @@ def test_everything_that_the_decision_stands_on_is_recorded() -> None:
             },
             {"rule": "too_many_links", "verdict": "hold", "detail": "1 links, at most 0"},
         ],
+        "facts": {"author_approved": True, "earlier_from_sender": 0, "agreement": 0},
         "able": True,
         "scores": dict.fromkeys(HEADS, 0.1) | {"reject": 0.1235, "spam": 0.9},
         "thresholds": THRESHOLDS | {"spam": 0.7},
@@ -148,7 +149,8 @@ def test_everything_that_the_decision_stands_on_is_recorded() -> None:
 def test_a_number_that_json_does_not_have_is_not_recorded() -> None:
     decision = decided(prediction(NAN))
     assert decision.score is None
-    assert json.dumps(decision.evidence, allow_nan=False) == '{"rules": []}'
+    assert json.loads(json.dumps(decision.evidence, allow_nan=False)) == decision.evidence
+    assert decision.evidence.keys() == {"rules", "facts"}
 
 
 def test_rules_are_recorded_when_the_model_is_missing_too() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from moderation import site_settings
 from moderation.cli import cli
 from moderation.db import Database
 from moderation.policy import SiteSettings
@@ -96,3 +97,15 @@ def test_a_site_that_does_not_exist_is_named(database: Database, command: str) -
 
     assert result.exit_code == 1
     assert "there is no site gazette" in result.output
+
+
+def test_what_is_changed_here_is_in_the_record_of_changes_too(database: Database) -> None:
+    run("add", "courier")
+    run("settings", "courier", "rules.max_links=1")
+    run("settings", "courier")
+
+    with database.read() as connection:
+        site = site_settings.site_named(connection, "courier")
+        entries = site_settings.history(connection, site.id, limit=9)
+    assert [entry.actor for entry in entries] == ["command line"] * 2
+    assert entries[0].changes == [{"setting": "rules.max_links", "before": 2, "after": 1}]

@@ -4,6 +4,7 @@ from sqlalchemy.exc import IntegrityError
 
 from moderation.clock import now_ms
 from moderation.db import Database
+from moderation.errors import InvalidInput
 from moderation.models import Site, SiteKey
 from moderation.sites import SiteDirectory, add_key, digest, new_key
 from tests.support.comments import add_site
@@ -84,7 +85,7 @@ def test_a_revoked_key_works_no_longer_than_it_is_believed(
 
 def test_two_sites_cannot_have_one_name_or_one_key(database: Database) -> None:
     site_id = add_site(database)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(InvalidInput, match="name: is taken"):
         add_site(database)
     with pytest.raises(IntegrityError), database.write() as connection:
         add_key(connection, site_id=site_id, key="news-key")

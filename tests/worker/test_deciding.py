@@ -79,7 +79,14 @@ class TestTheModel:
         assert (event.to_status, event.reason) == (row.status, row.reason)
         assert event.model == shipped.version
         evidence = event.evidence
-        assert evidence.keys() == {"rules", "able", "scores", "thresholds", "explanation"}
+        assert evidence.keys() == {
+            "rules",
+            "facts",
+            "able",
+            "scores",
+            "thresholds",
+            "explanation",
+        }
         assert evidence["scores"].keys() == evidence["thresholds"].keys() == set(HEADS)
         assert evidence["scores"]["reject"] == pytest.approx(prediction.reject, abs=1e-4)
         assert evidence["thresholds"] == shipped.thresholds
@@ -95,7 +102,8 @@ class TestTheModel:
         ids = [add_comment(database, site, text=text) for text in (KIND, RUDE)]
         assert decided(database, no_scorer, *ids) == [("held", "scorer_unavailable")] * 2
         (event,) = events_of(database, ids[0])
-        assert (event.model, event.evidence) == (None, {"rules": []})
+        assert (event.model, event.evidence["rules"]) == (None, [])
+        assert event.evidence.keys() == {"rules", "facts"}
 
     def test_a_text_that_the_model_fails_on_is_held_and_the_others_are_decided(
         self, database: Database, shipped: Classifier

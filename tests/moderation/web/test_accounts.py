@@ -1,10 +1,16 @@
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text, update
 
+from moderation.app import create_app
+from moderation.config import Settings
 from moderation.db import Database
-from moderation.models import Account
+from moderation.errors import in_words
+from moderation.guessing import FREE_OF_NAME
+from moderation.models import Account, SignInFailures
 from tests.support.service import ADMIN_PASSWORD
-from tests.support.web import BROWSER, csrf_token, sign_in
+from tests.support.web import BROWSER, PASSWORD, add_moderator, csrf_token, sign_in
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -121,3 +127,75 @@ class TestSignOut:
         assert client.post("/sign-out").status_code == 400
         assert client.get("/sign-out").status_code == 405
         assert client.get("/desk/").status_code == 200
+
+
+class TestGuessing:
+    @pytest.fixture
+    def guessed(self, client: FlaskClient) -> FlaskClient:
+        """Somebody has guessed as often as is free."""
+        for _ in range(FREE_OF_NAME):
+            assert sign_in(client, password="wrong").status_code == 401
+        return client
+
+    def test_who_guesses_has_to_wait_and_is_told_how_long(self, guessed: FlaskClient) -> None:
+        for password in ("wrong", ADMIN_PASSWORD):
+            response = sign_in(guessed, password=password)
+            assert response.status_code == 429
+            seconds = int(response.headers["Retry-After"])
+            assert 1 <= seconds <= 5
+            assert f"Wait {in_words(seconds)}, then try again." in response.text
+            assert guessed.get("/desk/").status_code == 303
+
+    def test_the_right_password_gets_in_after_the_wait(
+        self, guessed: FlaskClient, database: Database
+    ) -> None:
+        assert sign_in(guessed).status_code == 429
+        with database.write() as connection:
+            connection.execute(update(SignInFailures).values(last_at=SignInFailures.last_at - 6000))
+        assert sign_in(guessed).status_code == 303
+        assert sign_in(guessed, password="wrong").status_code == 401
+
+    @pytest.mark.usefixtures("guessed")
+    def test_other_web_processes_know_of_it(self, settings: Settings) -> None:
+        another = create_app(settings)
+        assert sign_in(another.test_client()).status_code == 429
+        another.extensions["moderation"].database.close()
+
+    def test_a_browser_that_the_account_has_used_is_not_slowed_down_by_others(
+        self, client: FlaskClient, app: Flask
+    ) -> None:
+        sign_in(client)
+        client.post("/sign-out", data={"csrf_token": csrf_token(client, "/desk/")})
+        stranger = app.test_client()
+        for _ in range(FREE_OF_NAME):
+            sign_in(stranger, password="wrong")
+        assert sign_in(stranger).status_code == 429
+        assert sign_in(client).status_code == 303
+
+    def test_the_browser_is_known_by_a_signed_cookie_for_its_own_account(
+        self, client: FlaskClient, app: Flask, database: Database
+    ) -> None:
+        add_moderator(database, "mona")
+        sign_in(client, name="mona", password=PASSWORD)
+        for _ in range(FREE_OF_NAME):
+            sign_in(app.test_client(), password="wrong")
+        assert sign_in(client).status_code == 429
+        forger = app.test_client()
+        forger.set_cookie("moderation_device", "WyJ4IiwiYWRtaW4iXQ.forged", path="/sign-in")
+        assert sign_in(forger).status_code == 429
+
+    def test_the_cookie_of_a_known_browser_goes_nowhere_else(self, client: FlaskClient) -> None:
+        cookies = sign_in(client).headers.getlist("Set-Cookie")
+        (cookie,) = [one for one in cookies if one.startswith("moderation_device=")]
+        assert {"HttpOnly", "Path=/sign-in", "SameSite=Lax"} <= set(cookie.split("; "))
+
+    def test_nobody_gets_in_when_failures_cannot_be_counted(
+        self, app: Flask, database: Database
+    ) -> None:
+        app.testing = False
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        with database.write() as connection:
+            connection.execute(text("DROP TABLE sign_in_failures"))
+        client = app.test_client()
+        assert sign_in(client).status_code == 500
+        assert client.get("/desk/").status_code == 303

@@ -11,7 +11,7 @@ from moderation.app import LARGEST_REQUEST
 from moderation.clock import now_ms
 from moderation.db import Database
 from moderation.domain import Status
-from moderation.models import SiteKey
+from moderation.models import Site, SiteKey
 from moderation.policy import SiteSettings
 from moderation.sites import create_site, digest
 from tests.support.comments import PAGE, add_comment, add_site, row_of
@@ -453,3 +453,50 @@ class TestListing:
         assert_problem(
             client.get("/v1/comments?page=x", headers={"Authorization": "Bearer x"}), 401
         )
+
+
+class TestClosedDiscussions:
+    @pytest.fixture(autouse=True)
+    def _old_page(self, client: FlaskClient, database: Database) -> None:
+        site = first_site(client)
+        add_comment(database, site, status=Status.APPROVED, age=40 * 24 * 3_600_000)
+        add_comment(database, site, page="/new", status=Status.APPROVED)
+
+    def close(self, client: FlaskClient, database: Database, days: int | None) -> None:
+        settings = SiteSettings(close_after_days=days).model_dump(mode="json")
+        with database.write() as connection:
+            connection.execute(update(Site).values(settings=settings))
+        client.application.extensions["moderation"].sites._known.clear()
+
+    def test_an_old_one_takes_no_more_and_says_so(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        self.close(client, database, 30)
+        problem = assert_problem(post(client), 403)
+        assert problem["detail"] == "the discussion of this page is closed"
+        assert listing(client).get_json()["closed"] is True
+        assert len(listing(client).get_json()["comments"]) == 1
+
+    def test_a_reader_with_a_browser_reads_it_and_keeps_what_was_typed(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        self.close(client, database, 30)
+        response = post_form(client)
+        assert response.status_code == 403
+        assert "the discussion of this page is closed" in response.text
+        assert FORM["text"] in response.text
+
+    @pytest.mark.parametrize(("days", "page"), [(30, "/new"), (30, "/never"), (50, PAGE)])
+    def test_a_younger_one_is_open(
+        self, client: FlaskClient, database: Database, days: int, page: str
+    ) -> None:
+        self.close(client, database, days)
+        assert post(client, page=page).status_code == 202
+        assert listing(client, page=page).get_json()["closed"] is False
+
+    def test_none_is_closed_unless_the_site_wants_that(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        self.close(client, database, None)
+        assert post(client).status_code == 202
+        assert listing(client).get_json()["closed"] is False

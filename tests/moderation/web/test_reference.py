@@ -41,6 +41,7 @@ def test_every_documented_path_answers_as_documented(client: FlaskClient) -> Non
         "submitComment": posted,
         "listComments": client.get("/v1/comments?page=/bridge&site=demo"),
         "getComment": client.get(posted.headers["Location"]),
+        "getAccount": client.get("/v1/account", headers=moderator_token(client)),
     }
     assert {operation["operationId"] for _, _, operation in operations()} == answers.keys()
     for _, _, operation in operations():
