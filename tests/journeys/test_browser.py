@@ -215,7 +215,8 @@ def _above_and_below(element: Locator) -> list[FloatRect]:
     top, bottom, width = element.evaluate(
         """element => {
             const box = element.getBoundingClientRect();
-            return [box.top + scrollY, box.bottom + scrollY, document.body.clientWidth];
+            return [Math.floor(box.top + scrollY), Math.ceil(box.bottom + scrollY),
+                document.body.clientWidth];
         }"""
     )
     start = max(0, top - 200)
