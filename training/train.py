@@ -46,6 +46,7 @@ class Table:
         self.weights = np.array([record.weight for record in records])
         self.calibration = np.array([record.calibration for record in records])
         self.sources = np.array([record.source for record in records])
+        self.keys = np.array([record.key for record in records], object)
         self.folds = folds(records, recipe.folds, recipe.seed)
         self.groups = np.array([f"{record.origin}/{record.group}" for record in records], object)
         self.disguised = self.sources == invented.DISGUISED
@@ -134,7 +135,7 @@ def collect(recipe: Recipe, loaded: Iterable[LoadedSet]) -> list[Record]:
     return [
         *real,
         *invented.disguised(real, words, recipe.disguised, recipe.seed),
-        *invented.templates(recipe.per_template, recipe.seed),
+        *invented.templates(recipe.per_template, recipe.seed, recipe.folds),
     ]
 
 
