@@ -3,15 +3,15 @@ sets lack. None of it is ever measured on."""
 
 import random
 import re
-import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from moderation.classifier.features import GROUP, PERSON
 from moderation.classifier.prediction import REJECT, Document, Reason
 from training.inflection import inflect
 from training.records import Record
+from training.words import marked, read
 
 TEMPLATES = "templates"
 DISGUISED = "disguised"
@@ -28,7 +28,9 @@ FEWEST_WORDS = 12
 # ruff: noqa: S311  (repeatable random numbers are wanted)
 
 _SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
-_AN = re.compile(r"\b([Aa])(?= (?:[aeio](?!uro|ne\b)|u(?!s|ni|r[aio]|k|g)|honest|honour|honor))", re.I)
+_AN = re.compile(
+    r"\b(a)(?= (?:[aeio](?!uro|ne\b)|u(?!s[eu]|ni[qtfv]|k)|honest|hono))", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,7 @@ class Content:
     @classmethod
     def read(cls, *names: str) -> Self:
         """From files of `training.words`."""
-        found = [
-            tomllib.loads(files("training.words").joinpath(name).read_text("utf-8"))
-            for name in names
-        ]
+        found = [read(name) for name in names]
         return cls(
             words={slot: words for item in found for slot, words in item.get("words", {}).items()},
             patterns=[pattern for item in found for pattern in item.get("patterns", ())],
@@ -60,7 +59,9 @@ class Content:
                 slot: words[number::parts] if len(words) >= FEWEST_WORDS else words
                 for slot, words in self.words.items()
             },
-            patterns=[{**pattern, "texts": pattern["texts"][number::parts]} for pattern in self.patterns],
+            patterns=[
+                {**pattern, "texts": pattern["texts"][number::parts]} for pattern in self.patterns
+            ],
             irregular=self.irregular,
         )
 
@@ -115,6 +116,55 @@ def _document(
         if words:
             filled = disguise(filled, [generator.choice(words)], generator)
     return Document(filled.lower() if generator.random() < LOWER_CASE else filled, name, website)
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """Sentences with each group in the same place.
+
+    `texts`: sentences x groups. `hateful`: of each sentence. `groups`: their names. `folded`:
+    whether the classifier reads all of a group's words as the group.
+    """
+
+    texts: list[list[str]]
+    hateful: list[bool]
+    groups: list[str]
+    folded: list[bool]
+
+
+def crossed(times: int, seed: int, *, known_words: bool) -> Crossed:
+    """Each sentence of `held_out.toml` `times` times with words of its own, or with words of the
+    vocabulary, which the model was trained on."""
+    own, vocabulary = Content.read("held_out.toml"), Content.read("vocabulary.toml")
+    words = dict(own.words)
+    if known_words:
+        words |= {
+            slot: vocabulary.words[other] for slot, other in read("held_out.toml")["known"].items()
+        }
+    content = replace(own, words=words, irregular=vocabulary.irregular)
+    forms = list(_groups(vocabulary))
+    texts, hateful = [], []
+    for pattern in content.patterns:
+        for number, text in enumerate(pattern["texts"] * times):
+            row = []
+            for singular, plural, adjective in forms:
+                named = text.replace("{groups}", plural).replace("{group}", singular)
+                named = named.replace("{identity}", adjective)
+                row.append(content.fill(named, random.Random(f"{seed}/{number}")))
+            texts.append(row)
+            hateful.append(pattern["kind"] == "hateful")
+    terms = {word for word, part in marked().items() if part in (GROUP, PERSON)}
+    folded = [terms.issuperset(re.findall("[a-z]+", form[1].lower())) for form in forms]
+    return Crossed(texts, hateful, [form[1] for form in forms], folded)
+
+
+def _groups(content: Content) -> Iterator[tuple[str, str, str]]:
+    """(one, several, as an adjective) of each term."""
+    for term in content.words["identity"]:
+        yield f"{term} person", f"{term} people", term
+    for term in content.words["group_noun"]:
+        singular = inflect(term, "", {})
+        yield singular, inflect(term, "s", content.irregular["s"]), singular
 
 
 def telling_words(records: Sequence[Record], least: int = 8, ratio: float = 12) -> set[str]:

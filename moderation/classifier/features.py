@@ -2,7 +2,8 @@
 
 A feature is a bucket number below `BUCKETS` (a hash) and a block: n-grams of characters inside
 a word, words, what stands around a word (pairs, gaps, "not", "you" and groups of people nearby,
-punctuation), and properties of the comment as a whole. The same function serves training,
+punctuation), the order of words with a part ("not", hatred, a group), and properties of the
+comment as a whole. The same function serves training,
 scoring and explaining, so the three cannot drift apart.
 """
 # ruff: noqa: PLR0917  (compiled functions take their arrays by position)
@@ -40,8 +41,8 @@ from moderation.classifier.spelling import (
 BUCKET_BITS = 22
 BUCKETS = 1 << BUCKET_BITS
 
-CHARACTERS, WORDS, CONTEXT, WHOLE = range(4)
-BLOCKS = 4
+CHARACTERS, WORDS, CONTEXT, ROLES, WHOLE = range(5)
+BLOCKS = 5
 
 SEGMENTS = 3
 """Of a document: text, name, website."""
@@ -61,6 +62,7 @@ _HASH_SHIFT = np.uint64(64 - BUCKET_BITS)
 _EDGE = np.uint64(32)
 _COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP, _COMMA = 0x3A, 0x2F, 0x21, 0x3F, 0x2E, 0x2C
 _DOUBLE_QUOTE, _OPENING, _CLOSING = 0x22, 0x201C, 0x201D
+_HYPHEN = 0x2D
 _NEAR = 4  # how many words "not", "you" or a group of people reach
 
 
@@ -136,8 +138,8 @@ class Scratch(NamedTuple):
     being read; `padded`: the same with its edges. `keys`: the features, block and bucket in one.
     `units`: per unit (a word or a sign) its first feature, its start and its end. `recent`: hashes
     of the three words before this one. `near`: when "not", "you" and a group of people were last
-    met, in words. `roles`: the three marked words before this one, by part. `last`: start, length, unit of the word before this one and whether it was in
-    the vocabulary. `tally`: features, units, words, words of the vocabulary.
+    met, in words. `roles`: the three marked words before this one, by part. `last`: start, length,
+    unit of the word before this one and whether it was in the vocabulary. `tally`: features, units, words, words of the vocabulary.
     """
 
     symbols: npt.NDArray[np.uint32]
@@ -341,16 +343,27 @@ def _take_role(role, scratch, count):  # type: ignore[no-untyped-def]
     return the features so far."""
     roles = scratch.roles
     state = step(_ROLE_SEED, np.uint64(role + 1))
-    scratch.keys[count] = feature(CONTEXT, state)
+    scratch.keys[count] = feature(ROLES, state)
     count += 1
     for place in range(2, -1, -1):
         if roles[place] == 0:
             break
         state = step(state, roles[place])
-        scratch.keys[count] = feature(CONTEXT, state)
+        scratch.keys[count] = feature(ROLES, state)
         count += 1
     roles[0], roles[1], roles[2] = roles[1], roles[2], np.uint64(role + 1)
     return count
+
+
+@inlined
+def _is_hyphen(position, scratch):  # type: ignore[no-untyped-def]
+    """Whether the sign joins a term for a group to what follows ("African-American")."""
+    last = scratch.last
+    return (
+        scratch.symbols[position] == _HYPHEN
+        and scratch.recent[2] == _GROUP_SEED
+        and last[_START] + last[_LENGTH] == position
+    )
 
 
 @inlined
@@ -500,7 +513,7 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
         if is_word(kinds[position]) or joins(symbols, kinds, position, length):
             position = _take_word(position, length, tables, scratch)
         else:
-            if kinds[position] == MARK:
+            if kinds[position] == MARK and not _is_hyphen(position, scratch):
                 _take_sign(position, scratch)
             position += 1
     count = tally[_FEATURES]
