@@ -26,6 +26,8 @@ Hashes of characters, words and what stands around them, one weight per feature 
 Disguised words (look-alike letters, digits and signs for letters, spaces, invisible characters,
 repeated letters) are read as what they were meant to be. Terms for groups of people are read as
 one and the same word, so that nothing can be learnt about one group that does not hold for all.
+About 2,500 words have a part (they deny, praise, disparage, threaten, tell, condemn, name a group or
+a thing), and the order of up to four of these is a feature too.
 Each head combines linear models of several kinds of label (see `training/datasets/formats.py`),
 on comments that those had not seen, which calibrates it too.
 
@@ -41,8 +43,8 @@ on comments that those had not seen, which calibrates it too.
   too often; they have little weight.
 - Comments in other languages, and those without a word that it knows, are left to a person.
 - The verdict (head reject) is less sure of spam than the head spam is: hold by both.
-- "Deserve" and other words of both hatred and respect, next to a group of people, may tip a
-  harmless sentence.
+- Hatred denied or condemned is often held, and hatred by implication missed: see the kinds of
+  sentences below.
 - The sets are from 2011 to 2023: newer slang, newer spam and newer events are unknown.
 """
 

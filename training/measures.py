@@ -124,7 +124,9 @@ def identities(log_odds: Callable[[Sequence[Document]], Floats], seed: int) -> d
 
 
 def _pooled_auc(hateful: npt.NDArray[np.bool_], margins: Floats) -> float:
-    return metrics.auc(np.repeat(hateful, margins.shape[1]), margins.ravel())
+    """Of every eighth group: they hardly differ, and the bootstrap takes its time."""
+    some = margins[:, ::8]
+    return metrics.auc(np.repeat(hateful, some.shape[1]), some.ravel())
 
 
 def _gap(hateful: npt.NDArray[np.bool_], margins: Floats) -> float:

@@ -55,7 +55,7 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         least_frequency: int = 2,
         common: int = 5,
         leave_out: Sequence[int] = (),
-        parts: Sequence[int] = range(NO_PART),
+        parts: Sequence[int] = tuple(range(NO_PART)),
     ) -> None:
         self.features = features
         self.least_frequency = least_frequency

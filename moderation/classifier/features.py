@@ -139,7 +139,8 @@ class Scratch(NamedTuple):
     `units`: per unit (a word or a sign) its first feature, its start and its end. `recent`: hashes
     of the three words before this one. `near`: when "not", "you" and a group of people were last
     met, in words. `roles`: the three marked words before this one, by part. `last`: start, length,
-    unit of the word before this one and whether it was in the vocabulary. `tally`: features, units, words, words of the vocabulary.
+    unit of the word before this one and whether it was in the vocabulary. `tally`: features, units,
+    words, words of the vocabulary.
     """
 
     symbols: npt.NDArray[np.uint32]
