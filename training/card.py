@@ -26,8 +26,8 @@ Hashes of characters, words and what stands around them, one weight per feature 
 Disguised words (look-alike letters, digits and signs for letters, spaces, invisible characters,
 repeated letters) are read as what they were meant to be. Terms for groups of people are read as
 one and the same word, so that nothing can be learnt about one group that does not hold for all.
-About 2,500 words have a part (they deny, praise, disparage, threaten, tell, condemn, name a group or
-a thing), and the order of up to four of these is a feature too.
+About 2,500 words have a part (they deny, praise, disparage, threaten, tell, condemn, name a group
+or a thing), and the order of up to four of these is a feature too.
 Each head combines linear models of several kinds of label (see `training/datasets/formats.py`),
 on comments that those had not seen, which calibrates it too.
 
