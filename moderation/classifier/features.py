@@ -64,6 +64,7 @@ _COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP, _COMMA = 0x3A, 0x2F, 0x21, 0x3F,
 _DOUBLE_QUOTE, _OPENING, _CLOSING = 0x22, 0x201C, 0x201D
 _HYPHEN = 0x2D
 _NEAR = 4  # how many words "not", "you" or a group of people reach
+_ANY_PART, _REACH = 3, 7  # place of the last marked word in `near`, how many words it reaches
 
 
 class Tables(NamedTuple):
@@ -137,8 +138,8 @@ class Scratch(NamedTuple):
     `symbols`, `kinds`, `source`: the folded text and where each symbol came from. `word`: the word
     being read; `padded`: the same with its edges. `keys`: the features, block and bucket in one.
     `units`: per unit (a word or a sign) its first feature, its start and its end. `recent`: hashes
-    of the three words before this one. `near`: when "not", "you" and a group of people were last
-    met, in words. `roles`: the three marked words before this one, by part. `last`: start, length,
+    of the three words before this one. `near`: when "not", "you", a group of people and any
+    marked word were last met, in words. `roles`: the three marked words before this one, by part. `last`: start, length,
     unit of the word before this one and whether it was in the vocabulary. `tally`: features, units,
     words, words of the vocabulary.
     """
@@ -170,7 +171,7 @@ def make_scratch(longest):  # type: ignore[no-untyped-def]
         np.empty(_KEYS_PER_SYMBOL * room + _KEYS_PER_TEXT, np.uint32),
         np.empty((room, 3), np.int32),
         np.empty(3, np.uint64),
-        np.empty(3, np.int64),
+        np.empty(4, np.int64),
         np.empty(3, np.uint64),
         np.empty(4, np.int64),
         np.empty(4, np.int64),
@@ -342,7 +343,10 @@ def _end_sentence(scratch):  # type: ignore[no-untyped-def]
 def _take_role(role, scratch, count):  # type: ignore[no-untyped-def]
     """Write the marked word and up to three before it, by their parts ("not", hatred, a group);
     return the features so far."""
-    roles = scratch.roles
+    roles, near, words = scratch.roles, scratch.near, scratch.tally[_WORD_COUNT]
+    if words - near[_ANY_PART] > _REACH:
+        roles[:] = 0
+    near[_ANY_PART] = words
     state = step(_ROLE_SEED, np.uint64(role + 1))
     scratch.keys[count] = feature(ROLES, state)
     count += 1
@@ -506,7 +510,7 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
     length = _fold(text, tables, symbols, kinds, scratch.source)
     tally[:] = 0
     scratch.recent[:] = _EDGE_SEED
-    scratch.near[:] = -_NEAR
+    scratch.near[:] = -_REACH
     scratch.roles[:] = 0
     scratch.last[:] = 0
     position = 0

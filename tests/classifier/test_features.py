@@ -170,6 +170,11 @@ def test_the_order_of_words_with_a_part_is_a_feature() -> None:
     assert features("venusians, my dear Sir, I find hateful", ROLES) == hated
 
 
+def test_words_with_a_part_do_not_reach_far() -> None:
+    far = features("martians " + "pen " * 7 + "hateful", ROLES)
+    assert far == features("martians", ROLES) | features("hateful", ROLES)
+
+
 def test_four_words_with_a_part_are_seen_at_once() -> None:
     text = "you not martian hateful"
     assert len(features(text, ROLES)) == 4 + 3 + 2 + 1
