@@ -139,9 +139,9 @@ class Scratch(NamedTuple):
     being read; `padded`: the same with its edges. `keys`: the features, block and bucket in one.
     `units`: per unit (a word or a sign) its first feature, its start and its end. `recent`: hashes
     of the three words before this one. `near`: when "not", "you", a group of people and any
-    marked word were last met, in words. `roles`: the three marked words before this one, by part. `last`: start, length,
-    unit of the word before this one and whether it was in the vocabulary. `tally`: features, units,
-    words, words of the vocabulary.
+    marked word were last met, in words. `roles`: the three marked words before this one, by part.
+    `last`: start, length, unit of the word before this one and whether it was in the vocabulary.
+    `tally`: features, units, words, words of the vocabulary.
     """
 
     symbols: npt.NDArray[np.uint32]
