@@ -80,8 +80,8 @@ def recall_disguised(table: "Table", scores: Floats, head: str) -> dict[str, Any
 
 def by_kind(table: "Table", scores: Floats, head: str) -> dict[str, Any]:
     """Share of invented sentences judged as labelled at one half, per kind of sentence about
-    people (Wilson intervals), by models that saw neither the sentences nor their words; and the
-    means over kinds to hold and kinds to publish."""
+    people (Wilson intervals), by models fitted on neither the sentences nor their words, of
+    which only the part was known; and the means over kinds to hold and kinds to publish."""
     number = HEADS.index(head)
     known = table.known(HEADS.index(Reason.IDENTITY_ATTACK))
     known = known[table.sources[known] == invented.TEMPLATES]
