@@ -130,9 +130,9 @@ def _figures(metadata: Mapping[str, Any]) -> Iterator[str]:
 
 def _kinds(kinds: Mapping[str, Any]) -> Iterator[str]:
     yield (
-        "Invented sentences by kind, judged by models fitted on neither them nor the words in their "
-        "slots (of lists of twelve and more), though the part of these words was listed: share "
-        "that head reject has on the right side of one "
+        "Invented sentences by kind, judged by models fitted on neither them nor the words in "
+        "their slots (of lists of twelve and more), though the part of these words was listed: "
+        "share that head reject has on the right side of one "
         f"half. Means over kinds: unwanted {kinds['means']['unwanted']:.3f}, harmless "
         f"{kinds['means']['harmless']:.3f}.\n"
     )
