@@ -16,7 +16,18 @@ from rich.console import Console
 from rich.progress import track
 from sklearn.metrics import f1_score, roc_auc_score
 
-from moderation.classifier.features import CHARACTERS, CONTEXT, GROUP, NOT, WHOLE, WORDS, YOU
+from moderation.classifier.features import (
+    CHARACTERS,
+    CONTEXT,
+    GROUP,
+    NO_PART,
+    NOT,
+    PERSON,
+    ROLES,
+    WHOLE,
+    WORDS,
+    YOU,
+)
 from moderation.classifier.prediction import Reason
 from training import recipe as recipes
 from training.datasets.loading import load_set
@@ -37,16 +48,23 @@ HELD_OUT = 0
 
 NEVER = 10**9
 
+PARTS = set(range(NO_PART))
+
 VARIANTS: Mapping[str, dict[str, Any]] = {
     "everything": {},
     "without n-grams of characters": {"leave_out": [CHARACTERS]},
     "without words": {"leave_out": [WORDS]},
     "without what stands around a word": {"leave_out": [CONTEXT]},
     "without properties of the whole text": {"leave_out": [WHOLE]},
-    "without folding groups of people": {"parts": [NOT, YOU]},
-    "without marking 'not' and 'you'": {"parts": [GROUP]},
+    "without the order of words with a part": {"leave_out": [ROLES]},
+    "without folding groups of people": {"parts": sorted(PARTS - {GROUP, PERSON})},
+    "without marking 'not' and 'you'": {"parts": sorted(PARTS - {NOT, YOU})},
     "without reading disguised words": {"common": NEVER},
-    "words only": {"leave_out": [CHARACTERS, CONTEXT, WHOLE], "parts": [], "common": NEVER},
+    "words only": {
+        "leave_out": [CHARACTERS, CONTEXT, ROLES, WHOLE],
+        "parts": [],
+        "common": NEVER,
+    },
 }
 
 

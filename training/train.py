@@ -17,6 +17,7 @@ from moderation.classifier import artifact
 from moderation.classifier.features import BUCKET_BITS
 from moderation.classifier.hashing import bitmap
 from moderation.classifier.parameters import HEADS, Parameters
+from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Reason
 from training import invented, measures
 from training.datasets.formats import AUXILIARY_TASKS
@@ -46,6 +47,7 @@ class Table:
         self.weights = np.array([record.weight for record in records])
         self.calibration = np.array([record.calibration for record in records])
         self.sources = np.array([record.source for record in records])
+        self.keys = np.array([record.key for record in records], object)
         self.folds = folds(records, recipe.folds, recipe.seed)
         self.groups = np.array([f"{record.origin}/{record.group}" for record in records], object)
         self.disguised = self.sources == invented.DISGUISED
@@ -114,7 +116,12 @@ def train(recipe: Recipe, data: Path, output: Path, console: Console, jobs: int)
         bias=np.array([head.intercept for head in trained.heads]),
         least_known=LEAST_KNOWN,
     )
-    return artifact.dump(output, parameters, _metadata(recipe, loaded, table, trained.unseen))
+    metadata = _metadata(recipe, loaded, table, trained.unseen)
+    classifier = Classifier(parameters, recipe.name, metadata)
+    metadata["identities"] = measures.identities(
+        lambda documents: classifier.log_odds(documents)[0], recipe.seed
+    )
+    return artifact.dump(output, parameters, metadata)
 
 
 def settings(recipe: Recipe) -> list[Setting]:
@@ -134,7 +141,7 @@ def collect(recipe: Recipe, loaded: Iterable[LoadedSet]) -> list[Record]:
     return [
         *real,
         *invented.disguised(real, words, recipe.disguised, recipe.seed),
-        *invented.templates(recipe.per_template, recipe.seed),
+        *invented.templates(recipe.per_template, recipe.seed, recipe.folds),
     ]
 
 
@@ -239,6 +246,7 @@ def _metadata(
             **{name: version_of(name) for name in ("numpy", "scipy", "scikit-learn", "numba")},
         },
         "false_alarms": measures.false_alarms(table, scores, Reason.SPAM),
+        "kinds": measures.by_kind(table, scores, REJECT),
         "recall_disguised": measures.recall_disguised(table, scores, REJECT),
         "metrics": measures.by_source(table, scores, thresholds, recipe.seed),
     }

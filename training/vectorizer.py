@@ -17,12 +17,10 @@ from moderation.classifier.features import (
     BLOCKS,
     BUCKET_BITS,
     BUCKETS,
-    GROUP,
-    NOT,
+    NO_PART,
     SEGMENTS,
     WHOLE,
     WORDS,
-    YOU,
     Tables,
     encode,
     keep_distinct,
@@ -57,7 +55,7 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         least_frequency: int = 2,
         common: int = 5,
         leave_out: Sequence[int] = (),
-        parts: Sequence[int] = (NOT, YOU, GROUP),
+        parts: Sequence[int] = tuple(range(NO_PART)),
     ) -> None:
         self.features = features
         self.least_frequency = least_frequency

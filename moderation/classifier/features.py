@@ -2,7 +2,8 @@
 
 A feature is a bucket number below `BUCKETS` (a hash) and a block: n-grams of characters inside
 a word, words, what stands around a word (pairs, gaps, "not", "you" and groups of people nearby,
-punctuation), and properties of the comment as a whole. The same function serves training,
+punctuation), the order of words with a part ("not", hatred, a group), and properties of the
+comment as a whole. The same function serves training,
 scoring and explaining, so the three cannot drift apart.
 """
 # ruff: noqa: PLR0917  (compiled functions take their arrays by position)
@@ -40,8 +41,8 @@ from moderation.classifier.spelling import (
 BUCKET_BITS = 22
 BUCKETS = 1 << BUCKET_BITS
 
-CHARACTERS, WORDS, CONTEXT, WHOLE = range(4)
-BLOCKS = 4
+CHARACTERS, WORDS, CONTEXT, ROLES, WHOLE = range(5)
+BLOCKS = 5
 
 SEGMENTS = 3
 """Of a document: text, name, website."""
@@ -55,12 +56,15 @@ _HASH_SHIFT = np.uint64(64 - BUCKET_BITS)
 
 (
     _PAIR_SEED, _GAP_SEED, _GRAM_SEED, _WHOLE_SEED, _NAME_SEED, _WEBSITE_SEED,
-    _NUMBER_SEED, _NOT_SEED, _YOU_SEED, _GROUP_SEED, _BEFORE_GROUP_SEED, _EDGE_SEED,
-) = (seed(number) for number in range(2, 14))  # fmt: skip
+    _NUMBER_SEED, _NOT_SEED, _YOU_SEED, _GROUP_SEED, _BEFORE_GROUP_SEED, _EDGE_SEED, _ROLE_SEED,
+) = (seed(number) for number in range(2, 15))  # fmt: skip
 
 _EDGE = np.uint64(32)
 _COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP, _COMMA = 0x3A, 0x2F, 0x21, 0x3F, 0x2E, 0x2C
+_DOUBLE_QUOTE, _OPENING, _CLOSING = 0x22, 0x201C, 0x201D
+_HYPHEN = 0x2D
 _NEAR = 4  # how many words "not", "you" or a group of people reach
+_ANY_PART, _REACH = 3, 7  # place of the last marked word in `near`, how many words it reaches
 
 
 class Tables(NamedTuple):
@@ -68,7 +72,7 @@ class Tables(NamedTuple):
 
     `page_of`, `pages`: see `folding`. `vocabulary`: bitmap of common words. `marked`:
     open-addressing table of the hashes of words with a part of their own (uint64, 0 for empty), a
-    power of two of slots; `parts`: the part of each, `NOT`, `YOU` or `GROUP` (uint8).
+    power of two of slots; `parts`: the part of each (uint8).
     """
 
     page_of: npt.NDArray[np.uint16]
@@ -78,8 +82,14 @@ class Tables(NamedTuple):
     parts: npt.NDArray[np.uint8]
 
 
-NOT, YOU, GROUP, NO_PART = range(4)
-"""Parts: words that deny, words that address the reader, terms for groups of people."""
+(
+    NOT, YOU, GROUP, PERSON, GOOD, BAD, HATE, HARM, MODAL, SAY, CONDEMN, THING, NO_PART,
+) = range(13)  # fmt: skip
+"""Parts: words that deny, that address the reader, terms for groups of people, "person" and the
+like (a group with the term before it), words that praise, that disparage, that say hatred or harm,
+what should or will be, what is said, what condemns, things and trades."""
+
+_STOP_ROLE, _QUOTE_ROLE = NO_PART + 1, NO_PART + 2
 
 
 def marked_words(
@@ -128,9 +138,10 @@ class Scratch(NamedTuple):
     `symbols`, `kinds`, `source`: the folded text and where each symbol came from. `word`: the word
     being read; `padded`: the same with its edges. `keys`: the features, block and bucket in one.
     `units`: per unit (a word or a sign) its first feature, its start and its end. `recent`: hashes
-    of the three words before this one. `near`: when "not", "you" and a group of people were last
-    met, in words. `last`: start, length, unit of the word before this one and whether it was in
-    the vocabulary. `tally`: features, units, words, words of the vocabulary.
+    of the three words before this one. `near`: when "not", "you", a group of people and any
+    marked word were last met, in words. `roles`: the three marked words before this one, by part.
+    `last`: start, length, unit of the word before this one and whether it was in the vocabulary.
+    `tally`: features, units, words, words of the vocabulary.
     """
 
     symbols: npt.NDArray[np.uint32]
@@ -142,6 +153,7 @@ class Scratch(NamedTuple):
     units: npt.NDArray[np.int32]
     recent: npt.NDArray[np.uint64]
     near: npt.NDArray[np.int64]
+    roles: npt.NDArray[np.uint64]
     last: npt.NDArray[np.int64]
     tally: npt.NDArray[np.int64]
 
@@ -159,7 +171,8 @@ def make_scratch(longest):  # type: ignore[no-untyped-def]
         np.empty(_KEYS_PER_SYMBOL * room + _KEYS_PER_TEXT, np.uint32),
         np.empty((room, 3), np.int32),
         np.empty(3, np.uint64),
-        np.empty(3, np.int64),
+        np.empty(4, np.int64),
+        np.empty(3, np.uint64),
         np.empty(4, np.int64),
         np.empty(4, np.int64),
     )
@@ -327,6 +340,38 @@ def _end_sentence(scratch):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def _take_role(role, scratch, count):  # type: ignore[no-untyped-def]
+    """Write the marked word and up to three before it, by their parts ("not", hatred, a group);
+    return the features so far."""
+    roles, near, words = scratch.roles, scratch.near, scratch.tally[_WORD_COUNT]
+    if words - near[_ANY_PART] > _REACH:
+        roles[:] = 0
+    near[_ANY_PART] = words
+    state = step(_ROLE_SEED, np.uint64(role + 1))
+    scratch.keys[count] = feature(ROLES, state)
+    count += 1
+    for place in range(2, -1, -1):
+        if roles[place] == 0:
+            break
+        state = step(state, roles[place])
+        scratch.keys[count] = feature(ROLES, state)
+        count += 1
+    roles[0], roles[1], roles[2] = roles[1], roles[2], np.uint64(role + 1)
+    return count
+
+
+@inlined
+def _is_hyphen(position, scratch):  # type: ignore[no-untyped-def]
+    """Whether the sign joins a term for a group to what follows ("African-American")."""
+    last = scratch.last
+    return (
+        scratch.symbols[position] == _HYPHEN
+        and scratch.recent[2] == _GROUP_SEED
+        and last[_START] + last[_LENGTH] == position
+    )
+
+
+@inlined
 def _take_sign(position, scratch):  # type: ignore[no-untyped-def]
     symbol, tally, units = scratch.symbols[position], scratch.tally, scratch.units
     unit = tally[_UNITS]
@@ -337,6 +382,10 @@ def _take_sign(position, scratch):  # type: ignore[no-untyped-def]
     tally[_UNITS] += 1
     if symbol in (_STOP, _EXCLAMATION, _QUESTION):
         _end_sentence(scratch)
+        if scratch.roles[2] != _STOP_ROLE + 1:
+            tally[_FEATURES] = _take_role(_STOP_ROLE, scratch, tally[_FEATURES])
+    elif symbol in (_DOUBLE_QUOTE, _OPENING, _CLOSING):
+        tally[_FEATURES] = _take_role(_QUOTE_ROLE, scratch, tally[_FEATURES])
 
 
 @inlined
@@ -381,7 +430,7 @@ def _surroundings(state, part, scratch, count):  # type: ignore[no-untyped-def]
 def _remember(state, part, scratch):  # type: ignore[no-untyped-def]
     recent = scratch.recent
     recent[0], recent[1], recent[2] = recent[1], recent[2], state
-    if part != NO_PART:
+    if part <= GROUP:
         scratch.near[part] = scratch.tally[_WORD_COUNT]
 
 
@@ -411,8 +460,9 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
         scratch.recent[2] = scratch.recent[1]
     unit = tally[_UNITS]
     part = _part(tables, state)
-    if part == GROUP and scratch.recent[2] == _GROUP_SEED and unit == last[_UNIT] + 1:
-        # "black women": one group.
+    follows = scratch.recent[2] == _GROUP_SEED and unit == last[_UNIT] + 1
+    if follows and part in (GROUP, PERSON):
+        # "black women", "deaf people": one group.
         units[unit - 1, 2] = scratch.source[end - 1] + 1
         last[_START], last[_LENGTH] = position, end - position
         return end
@@ -430,7 +480,10 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
         # Years, prices and telephone numbers differ in length more than in digits.
         keys[count] = feature(CONTEXT, step(_NUMBER_SEED, np.uint64(size)))
         count += 1
-    tally[_FEATURES] = _surroundings(state, part, scratch, count)
+    count = _surroundings(state, part, scratch, count)
+    if part not in (PERSON, NO_PART):
+        count = _take_role(part, scratch, count)
+    tally[_FEATURES] = count
     _remember(state, part, scratch)
     last[_START], last[_LENGTH], last[_UNIT], last[_WAS_KNOWN] = (
         position,
@@ -457,14 +510,15 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
     length = _fold(text, tables, symbols, kinds, scratch.source)
     tally[:] = 0
     scratch.recent[:] = _EDGE_SEED
-    scratch.near[:] = -_NEAR
+    scratch.near[:] = -_REACH
+    scratch.roles[:] = 0
     scratch.last[:] = 0
     position = 0
     while position < length:
         if is_word(kinds[position]) or joins(symbols, kinds, position, length):
             position = _take_word(position, length, tables, scratch)
         else:
-            if kinds[position] == MARK:
+            if kinds[position] == MARK and not _is_hyphen(position, scratch):
                 _take_sign(position, scratch)
             position += 1
     count = tally[_FEATURES]

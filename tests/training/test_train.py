@@ -64,6 +64,17 @@ def test_the_card_names_every_set_with_licence_and_attribution(trained: Path) ->
     assert "| shop | 240 | MIT | Nobody either |" in card
 
 
+def test_the_card_shows_kinds_of_sentences_and_the_gap_between_groups(trained: Path) -> None:
+    metadata = load(trained / "model.safetensors").metadata
+    assert metadata["kinds"]["kinds"]["hatred"]["unwanted"]
+    assert not metadata["kinds"]["kinds"]["negated hate"]["unwanted"]
+    assert 0 <= metadata["identities"]["known"]["reject"]["gap"]["value"] <= 1
+    card = (trained / "card.md").read_text()
+    assert "| hatred | held |" in card
+    assert "| negated hate | published |" in card
+    assert "| known | reject |" in card
+
+
 def test_a_set_that_is_not_there_is_named_without_a_traceback(
     recipe_path: Path, tmp_path: Path
 ) -> None:
