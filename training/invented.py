@@ -10,6 +10,8 @@ from importlib.resources import files
 from moderation.classifier.prediction import REJECT, Document
 from training.records import Record
 
+TEMPLATE_FILES = ("templates.toml", "spam_templates.toml")
+
 TEMPLATES = "templates"
 DISGUISED = "disguised"
 
@@ -24,10 +26,13 @@ _SLOT = re.compile(r"\{(\w+)\}")
 
 def templates(per_text: int, seed: int) -> Iterator[Record]:
     """`per_text` comments from each template; those of a template are one group."""
-    content = tomllib.loads(files("training.words").joinpath("templates.toml").read_text("utf-8"))
-    words = content["words"]
+    contents = [
+        tomllib.loads(files("training.words").joinpath(name).read_text("utf-8"))
+        for name in TEMPLATE_FILES
+    ]
+    words = {slot: found for content in contents for slot, found in content["words"].items()}
     generator = random.Random(seed)
-    for pattern in content["patterns"]:
+    for pattern in (pattern for content in contents for pattern in content["patterns"]):
         for number, text in enumerate(pattern["texts"]):
             for _ in range(per_text):
                 yield Record(

@@ -42,7 +42,7 @@ def by_source(
             labels = np.round(table.labels[rows, number])
             if min(labels.sum(), len(labels) - labels.sum()) >= ROWS_OF_A_CLASS:
                 measured.setdefault(source, {})[head] = figures(
-                    labels, scores[rows, number], seed, thresholds[head]
+                    labels, scores[rows, number], seed, thresholds[head], table.groups[rows]
                 )
     return measured
 
@@ -81,10 +81,17 @@ def _share(flags: npt.NDArray[np.bool_]) -> dict[str, Any]:
     return {"comments": total, "value": value, "low": low, "high": high}
 
 
-def figures(labels: Floats, scores: Floats, seed: int, threshold: float) -> dict[str, Any]:
-    """All measures with their intervals, and what would be approved below the threshold."""
+def figures(
+    labels: Floats,
+    scores: Floats,
+    seed: int,
+    threshold: float,
+    groups: npt.NDArray[np.object_],
+) -> dict[str, Any]:
+    """All measures with their intervals (bootstrap of `groups`), and what would be approved below
+    the threshold."""
     found: dict[str, Any] = {
-        name: asdict(metrics.bootstrap(measure, labels, scores, seed))
+        name: asdict(metrics.bootstrap(measure, labels, scores, seed, groups))
         for name, measure in MEASURES.items()
     }
     approved = scores < threshold

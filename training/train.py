@@ -16,7 +16,7 @@ from scipy.special import expit
 from moderation.classifier import artifact
 from moderation.classifier.features import BUCKET_BITS
 from moderation.classifier.hashing import bitmap
-from moderation.classifier.parameters import HEADS, Parameters
+from moderation.classifier.parameters import HEADS, Parameters, with_spam
 from moderation.classifier.prediction import REJECT, Reason
 from training import invented, measures
 from training.datasets.formats import AUXILIARY_TASKS
@@ -64,7 +64,7 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Trained:
     """The heads as linear models, and for every record the log-odds of heads that saw neither it
-    nor its group."""
+    nor its group, `with_spam`."""
 
     heads: list[Linear]
     unseen: Floats
@@ -157,7 +157,7 @@ def fit_heads(tasks: Sequence[Task], table: Table, emphasis: Mapping[str, float]
             found = combine(margins[rows[others]], labels[others], weights[others], uses)
             held = table.folds == fold
             unseen[held, number] = found(margins[held])
-    return Trained(heads, unseen)
+    return Trained(heads, with_spam(unseen))
 
 
 def _calibrating(table: Table, head: int) -> npt.NDArray[np.int64]:
@@ -166,7 +166,9 @@ def _calibrating(table: Table, head: int) -> npt.NDArray[np.int64]:
     rows = table.known(head)
     rows = rows[table.calibration[rows] > 0]
     if HEADS[head] == REJECT:
-        return rows
+        # The head of spam speaks for it (see `with_spam`).
+        spam = table.labels[rows, HEADS.index(Reason.SPAM)]
+        return rows[~(spam >= 0.5)]
     return rows[~np.isin(table.sources[rows], [invented.TEMPLATES, invented.DISGUISED])]
 
 
@@ -182,11 +184,8 @@ def _balance(labels: Floats, sources: npt.NDArray[np.str_]) -> Floats:
 
 
 def _uses(head: str) -> list[int]:
-    """The tasks that a head may draw on. Spam is a matter of its own; only the verdict needs
-    both."""
-    if head == Reason.SPAM:
-        return [TASKS.index(Reason.SPAM)]
-    return [n for n, task in enumerate(TASKS) if task != Reason.SPAM or head == REJECT]
+    """The tasks that a head may draw on. Spam is a matter of its own."""
+    return [n for n, task in enumerate(TASKS) if (task == Reason.SPAM) == (head == Reason.SPAM)]
 
 
 def quantise(

@@ -6,7 +6,6 @@ punctuation), and properties of the comment as a whole. The same function serves
 scoring and explaining, so the three cannot drift apart.
 """
 
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -62,7 +61,7 @@ _EDGE = np.uint64(32)
 _COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP = 0x3A, 0x2F, 0x21, 0x3F, 0x2E
 _AT, _HASH, _UNDERSCORE = 0x40, 0x23, 0x5F
 _PICTURES = 0x2300  # emoji and other symbols start here
-_MET_BITS = 4096
+_SAID_BITS = 4096
 _FEATURES, _UNITS, _WORD_COUNT, _KNOWN, _REPEATS = range(5)
 _START, _LENGTH, _UNIT, _WAS_KNOWN = range(4)
 
@@ -136,7 +135,7 @@ class Scratch(NamedTuple):
     `units`: per unit (a word or a sign) its first feature, its start and its end. `recent`: hashes
     of the three words before this one. `near`: when "not", "you" and a group of people were last
     met, in words. `last`: start, length, unit of the word before this one and whether it was in
-    the vocabulary. `met`: bitmap of the words so far, by part of their hash. `tally`: features,
+    the vocabulary. `said`: bitmap of the words so far, by part of their hash. `tally`: features,
     units, words, words of the vocabulary, words met before.
     """
 
@@ -150,7 +149,7 @@ class Scratch(NamedTuple):
     recent: npt.NDArray[np.uint64]
     near: npt.NDArray[np.int64]
     last: npt.NDArray[np.int64]
-    met: npt.NDArray[np.uint64]
+    said: npt.NDArray[np.uint64]
     tally: npt.NDArray[np.int64]
 
 
@@ -169,7 +168,7 @@ def make_scratch(longest):  # type: ignore[no-untyped-def]
         np.empty(3, np.uint64),
         np.empty(3, np.int64),
         np.empty(4, np.int64),
-        np.empty(_MET_BITS // 64, np.uint64),
+        np.empty(_SAID_BITS // 64, np.uint64),
         np.empty(5, np.int64),
     )
 
@@ -409,10 +408,10 @@ def _surroundings(state, part, scratch, count):  # type: ignore[no-untyped-def]
 
 @inlined
 def _remember(state, part, scratch):  # type: ignore[no-untyped-def]
-    recent, met = scratch.recent, scratch.met
-    bit = vocabulary_bit(state) & np.uint64(_MET_BITS - 1)
-    scratch.tally[_REPEATS] += has_bit(met, bit)
-    met[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
+    recent, said = scratch.recent, scratch.said
+    bit = vocabulary_bit(state) & np.uint64(_SAID_BITS - 1)
+    scratch.tally[_REPEATS] += has_bit(said, bit)
+    said[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
     recent[0], recent[1], recent[2] = recent[1], recent[2], state
     if part != NO_PART:
         scratch.near[part] = scratch.tally[_WORD_COUNT]
@@ -489,7 +488,7 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
     text = codes[offsets[first] : offsets[first + 1]]
     length = _fold(text, tables, symbols, kinds, scratch.source)
     tally[:] = 0
-    scratch.met[:] = 0
+    scratch.said[:] = 0
     scratch.recent[:] = _EDGE_SEED
     scratch.near[:] = -_NEAR
     scratch.last[:] = 0
