@@ -167,7 +167,7 @@ def _calibrating(table: Table, head: int) -> npt.NDArray[np.int64]:
     rows = rows[table.calibration[rows] > 0]
     if HEADS[head] == REJECT:
         # The head of spam speaks for it (see `with_spam`).
-        spam = table.labels[rows, HEADS.index(Reason.SPAM)]
+        spam: Floats = table.labels[rows, HEADS.index(Reason.SPAM)]
         return rows[~(spam >= 0.5)]
     return rows[~np.isin(table.sources[rows], [invented.TEMPLATES, invented.DISGUISED])]
 
