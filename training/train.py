@@ -95,7 +95,7 @@ def train(recipe: Recipe, data: Path, output: Path, console: Console, jobs: int)
         task = progress.add_task("Fitting", total=len(TASKS))
         tasks = fit_tasks(
             matrix,
-            labels=table.labels,
+            labels=without_spam(table.labels),
             weights=table.weights,
             folds=table.folds,
             domains=table.domains,
@@ -138,6 +138,14 @@ def collect(recipe: Recipe, loaded: Iterable[LoadedSet]) -> list[Record]:
     ]
 
 
+def without_spam(labels: Floats) -> Floats:
+    """The labels (records x `TASKS`) with the verdict on spam unknown: the head of spam speaks for
+    it (see `with_spam`), and the verdict's own sum is free for everything else."""
+    kept = labels.copy()
+    kept[labels[:, HEADS.index(Reason.SPAM)] >= 0.5, HEADS.index(REJECT)] = np.nan
+    return kept
+
+
 def fit_heads(tasks: Sequence[Task], table: Table, emphasis: Mapping[str, float]) -> Trained:
     """Combine the tasks into each head; for the unseen log-odds without the record's fold."""
     margins = np.column_stack([task.unseen for task in tasks])
@@ -163,12 +171,10 @@ def fit_heads(tasks: Sequence[Task], table: Table, emphasis: Mapping[str, float]
 def _calibrating(table: Table, head: int) -> npt.NDArray[np.int64]:
     """Rows that a head is combined and calibrated on. The reasons are defined by real comments
     rated for them; only the verdict takes a share of the invented ones."""
-    rows = table.known(head)
+    rows = np.flatnonzero(~np.isnan(without_spam(table.labels)[:, head]))
     rows = rows[table.calibration[rows] > 0]
     if HEADS[head] == REJECT:
-        # The head of spam speaks for it (see `with_spam`).
-        spam: Floats = table.labels[rows, HEADS.index(Reason.SPAM)]
-        return rows[~(spam >= 0.5)]
+        return rows
     return rows[~np.isin(table.sources[rows], [invented.TEMPLATES, invented.DISGUISED])]
 
 
