@@ -42,7 +42,6 @@ on comments that those had not seen, which calibrates it too.
 - Dialects are a known weakness of the tweets used, whose raters marked African-American English
   too often; they have little weight.
 - Comments in other languages, and those without a word that it knows, are left to a person.
-- The verdict (head reject) is less sure of spam than the head spam is: hold by both.
 - Hatred denied or condemned is often held, and hatred by implication missed: see the kinds of
   sentences below.
 - The sets are from 2011 to 2023: newer slang, newer spam and newer events are unknown.
@@ -67,8 +66,8 @@ def model_card(classifier: Classifier) -> str:
         f"Of models that had seen neither the comment nor its group (thread, page, video, near "
         f"repeats): each set was split by group into {metadata['recipe']['folds']} parts and "
         "judged by a model trained on the others. The shipped model is trained on all parts. In "
-        "brackets 95 % bootstrap intervals. *Approved* is the share of comments below the "
-        "threshold, *right* the share of those that their label calls publishable (Wilson "
+        "brackets 95 % intervals, bootstrapped by group. *Approved* is the share of comments below "
+        "the threshold, *right* the share of those that their label calls publishable (Wilson "
         "interval). Labels mean something else in every set.\n",
         *_figures(metadata),
         "\nOrdinary comments with a probability of spam above one half:\n",

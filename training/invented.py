@@ -77,7 +77,13 @@ class Content:
         return text[0].upper() + text[1:]
 
 
-FILES = ("vocabulary.toml", "frames.toml", "templates.toml")
+ABOUT_PEOPLE = "frames.toml"
+FILES = ("vocabulary.toml", ABOUT_PEOPLE, "templates.toml", "spam_templates.toml")
+
+
+def kinds(name: str) -> set[str]:
+    """The kinds of sentences in a file of `training.words`."""
+    return {pattern["kind"] for pattern in read(name)["patterns"]}
 
 
 def templates(per_text: int, seed: int, parts: int) -> Iterator[Record]:

@@ -46,7 +46,7 @@ def by_source(
             labels = np.round(table.labels[rows, number])
             if min(labels.sum(), len(labels) - labels.sum()) >= ROWS_OF_A_CLASS:
                 measured.setdefault(source, {})[head] = figures(
-                    labels, scores[rows, number], seed, thresholds[head]
+                    labels, scores[rows, number], seed, thresholds[head], table.groups[rows]
                 )
     return measured
 
@@ -83,8 +83,9 @@ def by_kind(table: "Table", scores: Floats, head: str) -> dict[str, Any]:
     people (Wilson intervals), by models fitted on neither the sentences nor their words, of
     which only the part was known; and the means over kinds to hold and kinds to publish."""
     number = HEADS.index(head)
-    known = table.known(HEADS.index(Reason.IDENTITY_ATTACK))
-    known = known[table.sources[known] == invented.TEMPLATES]
+    rows = np.flatnonzero(table.sources == invented.TEMPLATES)
+    about_people = invented.kinds(invented.ABOUT_PEOPLE)
+    known = rows[[kind in about_people for kind in table.keys[rows].tolist()]]
     kinds: dict[str, Any] = {}
     for kind in dict.fromkeys(table.keys[known].tolist()):
         rows = known[table.keys[known] == kind]
@@ -158,10 +159,17 @@ def _share(flags: npt.NDArray[np.bool_]) -> dict[str, Any]:
     return {"comments": total, "value": value, "low": low, "high": high}
 
 
-def figures(labels: Floats, scores: Floats, seed: int, threshold: float) -> dict[str, Any]:
-    """All measures with their intervals, and what would be approved below the threshold."""
+def figures(
+    labels: Floats,
+    scores: Floats,
+    seed: int,
+    threshold: float,
+    groups: npt.NDArray[np.object_],
+) -> dict[str, Any]:
+    """All measures with their intervals (bootstrap of `groups`), and what would be approved below
+    the threshold."""
     found: dict[str, Any] = {
-        name: asdict(metrics.bootstrap(measure, labels, scores, seed))
+        name: asdict(metrics.bootstrap(measure, labels, scores, seed, groups))
         for name, measure in MEASURES.items()
     }
     approved = scores < threshold

@@ -1,9 +1,10 @@
 """Figures with their uncertainty."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 
 from training.softlabels import Floats
@@ -53,13 +54,34 @@ def calibration_error(labels: Floats, scores: Floats, bins: int = 10) -> float:
     return float(np.abs(gaps).sum() / sizes.sum())
 
 
-def bootstrap(measure: Measure, labels: Floats, scores: Floats, seed: int) -> Interval:
-    """Percentile bootstrap, each class resampled by itself so that none can be empty."""
+def bootstrap(
+    measure: Measure,
+    labels: Floats,
+    scores: Floats,
+    seed: int,
+    groups: npt.NDArray[np.object_] | None = None,
+) -> Interval:
+    """Percentile bootstrap. Without `groups` each class is resampled by itself, so that none can
+    be empty; with one name per comment whole groups are, as comments of a group are alike."""
     generator = np.random.default_rng(seed)
-    classes = [np.flatnonzero(labels == value) for value in (0, 1)]
-    values = []
-    for _ in range(RESAMPLES):
-        chosen = np.concatenate([generator.choice(rows, len(rows)) for rows in classes])
-        values.append(measure(labels[chosen], scores[chosen]))
-    low, high = np.percentile(values, [2.5, 97.5])
+    draw = _by_class(labels, generator) if groups is None else _by_group(labels, groups, generator)
+    chosen = (next(draw) for _ in range(RESAMPLES))
+    low, high = np.percentile([measure(labels[c], scores[c]) for c in chosen], [2.5, 97.5])
     return Interval(measure(labels, scores), float(low), float(high))
+
+
+def _by_class(labels: Floats, generator: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
+    classes = [np.flatnonzero(labels == value) for value in (0, 1)]
+    while True:
+        yield np.concatenate([generator.choice(rows, len(rows)) for rows in classes])
+
+
+def _by_group(
+    labels: Floats, groups: npt.NDArray[np.object_], generator: np.random.Generator
+) -> Iterator[npt.NDArray[np.int64]]:
+    names, members = np.unique(groups, return_inverse=True)
+    while True:
+        times = np.bincount(generator.integers(len(names), size=len(names)), minlength=len(names))
+        chosen = np.repeat(np.arange(len(labels)), times[members])
+        if len(np.unique(labels[chosen])) == 2:
+            yield chosen

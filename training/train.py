@@ -16,7 +16,7 @@ from scipy.special import expit
 from moderation.classifier import artifact
 from moderation.classifier.features import BUCKET_BITS
 from moderation.classifier.hashing import bitmap
-from moderation.classifier.parameters import HEADS, Parameters
+from moderation.classifier.parameters import HEADS, Parameters, with_spam
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Reason
 from training import invented, measures
@@ -66,7 +66,7 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Trained:
     """The heads as linear models, and for every record the log-odds of heads that saw neither it
-    nor its group."""
+    nor its group, `with_spam`."""
 
     heads: list[Linear]
     unseen: Floats
@@ -97,7 +97,7 @@ def train(recipe: Recipe, data: Path, output: Path, console: Console, jobs: int)
         task = progress.add_task("Fitting", total=len(TASKS))
         tasks = fit_tasks(
             matrix,
-            labels=table.labels,
+            labels=without_spam(table.labels),
             weights=table.weights,
             folds=table.folds,
             domains=table.domains,
@@ -145,6 +145,14 @@ def collect(recipe: Recipe, loaded: Iterable[LoadedSet]) -> list[Record]:
     ]
 
 
+def without_spam(labels: Floats) -> Floats:
+    """The labels (records x `TASKS`) with the verdict on spam unknown: the head of spam speaks for
+    it (see `with_spam`), and the verdict's own sum is free for everything else."""
+    kept = labels.copy()
+    kept[labels[:, HEADS.index(Reason.SPAM)] >= 0.5, HEADS.index(REJECT)] = np.nan
+    return kept
+
+
 def fit_heads(tasks: Sequence[Task], table: Table, emphasis: Mapping[str, float]) -> Trained:
     """Combine the tasks into each head; for the unseen log-odds without the record's fold."""
     margins = np.column_stack([task.unseen for task in tasks])
@@ -164,13 +172,13 @@ def fit_heads(tasks: Sequence[Task], table: Table, emphasis: Mapping[str, float]
             found = combine(margins[rows[others]], labels[others], weights[others], uses)
             held = table.folds == fold
             unseen[held, number] = found(margins[held])
-    return Trained(heads, unseen)
+    return Trained(heads, with_spam(unseen))
 
 
 def _calibrating(table: Table, head: int) -> npt.NDArray[np.int64]:
     """Rows that a head is combined and calibrated on. The reasons are defined by real comments
     rated for them; only the verdict takes a share of the invented ones."""
-    rows = table.known(head)
+    rows = np.flatnonzero(~np.isnan(without_spam(table.labels)[:, head]))
     rows = rows[table.calibration[rows] > 0]
     if HEADS[head] == REJECT:
         return rows
@@ -189,11 +197,8 @@ def _balance(labels: Floats, sources: npt.NDArray[np.str_]) -> Floats:
 
 
 def _uses(head: str) -> list[int]:
-    """The tasks that a head may draw on. Spam is a matter of its own; only the verdict needs
-    both."""
-    if head == Reason.SPAM:
-        return [TASKS.index(Reason.SPAM)]
-    return [n for n, task in enumerate(TASKS) if task != Reason.SPAM or head == REJECT]
+    """The tasks that a head may draw on. Spam is a matter of its own."""
+    return [n for n, task in enumerate(TASKS) if (task == Reason.SPAM) == (head == Reason.SPAM)]
 
 
 def quantise(

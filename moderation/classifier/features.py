@@ -6,7 +6,6 @@ punctuation), the order of words with a part ("not", hatred, a group), and prope
 comment as a whole. The same function serves training,
 scoring and explaining, so the three cannot drift apart.
 """
-# ruff: noqa: PLR0917  (compiled functions take their arrays by position)
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -60,9 +59,14 @@ _HASH_SHIFT = np.uint64(64 - BUCKET_BITS)
 ) = (seed(number) for number in range(2, 15))  # fmt: skip
 
 _EDGE = np.uint64(32)
-_COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP, _COMMA = 0x3A, 0x2F, 0x21, 0x3F, 0x2E, 0x2C
+_COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP = 0x3A, 0x2F, 0x21, 0x3F, 0x2E
+_AT, _HASH, _UNDERSCORE, _HYPHEN = 0x40, 0x23, 0x5F, 0x2D
 _DOUBLE_QUOTE, _OPENING, _CLOSING = 0x22, 0x201C, 0x201D
-_HYPHEN = 0x2D
+_PICTURES = 0x2300  # emoji and other symbols start here
+_SAID_BITS = 4096
+_FEATURES, _UNITS, _WORD_COUNT, _KNOWN, _REPEATS = range(5)
+_START, _LENGTH, _UNIT, _WAS_KNOWN = range(4)
+
 _NEAR = 4  # how many words "not", "you" or a group of people reach
 _ANY_PART, _REACH = 3, 7  # place of the last marked word in `near`, how many words it reaches
 
@@ -141,7 +145,8 @@ class Scratch(NamedTuple):
     of the three words before this one. `near`: when "not", "you", a group of people and any
     marked word were last met, in words. `roles`: the three marked words before this one, by part.
     `last`: start, length, unit of the word before this one and whether it was in the vocabulary.
-    `tally`: features, units, words, words of the vocabulary.
+    `said`: bitmap of the words so far, by part of their hash. `tally`: features, units, words,
+    words of the vocabulary, words met before.
     """
 
     symbols: npt.NDArray[np.uint32]
@@ -155,6 +160,7 @@ class Scratch(NamedTuple):
     near: npt.NDArray[np.int64]
     roles: npt.NDArray[np.uint64]
     last: npt.NDArray[np.int64]
+    said: npt.NDArray[np.uint64]
     tally: npt.NDArray[np.int64]
 
 
@@ -174,7 +180,8 @@ def make_scratch(longest):  # type: ignore[no-untyped-def]
         np.empty(4, np.int64),
         np.empty(3, np.uint64),
         np.empty(4, np.int64),
-        np.empty(4, np.int64),
+        np.empty(_SAID_BITS // 64, np.uint64),
+        np.empty(5, np.int64),
     )
 
 
@@ -245,18 +252,32 @@ def _magnitude(value):  # type: ignore[no-untyped-def]
 
 
 @callee
-def _whole(symbols, kinds, length, words, keys, count):  # type: ignore[no-untyped-def]
+def _whole(codes, scratch, length, keys, count):  # type: ignore[no-untyped-def]
     """Write the properties of the whole text; return the number of features so far."""
-    capitals = letters = digits = marks = loud = asking = links = foreign = 0
+    symbols, kinds, source = scratch.symbols, scratch.kinds, scratch.source
+    words, repeats = scratch.tally[_WORD_COUNT], scratch.tally[_REPEATS]
+    capitals = letters = digits = marks = loud = asking = links = foreign = fancy = 0
+    pictures = runs = names = tags = dots = joints = 0
     for position in range(length):
         kind, symbol = kinds[position], symbols[position]
         capitals += kind == CAPITAL
-        letters += is_letter(kind)
         digits += kind == DIGIT
-        marks += kind == MARK
-        loud += symbol == _EXCLAMATION
-        asking += symbol == _QUESTION
-        foreign += symbol > 127
+        if is_letter(kind):
+            letters += 1
+            foreign += symbol > 127
+            fancy += symbol <= 127 < codes[source[position]]
+        elif kind == MARK:
+            marks += 1
+            loud += symbol == _EXCLAMATION
+            asking += symbol == _QUESTION
+            joints += symbol == _UNDERSCORE
+            if symbol >= _PICTURES:
+                pictures += 1
+                runs += position > 0 and symbols[position - 1] == symbol
+            elif position + 1 < length and is_word(kinds[position + 1]):
+                names += symbol == _AT
+                tags += symbol == _HASH
+                dots += symbol == _STOP and position > 0 and is_letter(kinds[position - 1])
         links += (
             symbol == _COLON
             and position + 2 < length
@@ -274,6 +295,17 @@ def _whole(symbols, kinds, length, words, keys, count):  # type: ignore[no-untyp
         _magnitude(length),
         _level(links * 20, length),
         _level(words, length),
+        _level(fancy, length),
+        _level(pictures, length),
+        min(_magnitude(pictures - runs), 5),
+        min(_magnitude(runs), 4),
+        min(_magnitude(names), 3),
+        int(length > 0 and symbols[0] == _AT),
+        min(_magnitude(tags), 4),
+        min(_magnitude(dots), 3),
+        min(_magnitude(joints), 3),
+        # Long texts repeat words anyway.
+        _level(repeats, words) * 9 + min(_magnitude(words), 8),
     )
     for number in range(len(levels)):
         keys[count] = feature(WHOLE, step(_WHOLE_SEED, np.uint64(number * 64 + levels[number] + 1)))
@@ -325,10 +357,6 @@ def _grams(word, size, padded, keys, count):  # type: ignore[no-untyped-def]
 def _pair(keys, count, one, other):  # type: ignore[no-untyped-def]
     keys[count] = feature(CONTEXT, step(one, other >> np.uint64(20)))
     return count + 1
-
-
-_FEATURES, _UNITS, _WORD_COUNT, _KNOWN = range(4)
-_START, _LENGTH, _UNIT, _WAS_KNOWN = range(4)
 
 
 @inlined
@@ -428,7 +456,10 @@ def _surroundings(state, part, scratch, count):  # type: ignore[no-untyped-def]
 
 @inlined
 def _remember(state, part, scratch):  # type: ignore[no-untyped-def]
-    recent = scratch.recent
+    recent, said = scratch.recent, scratch.said
+    bit = vocabulary_bit(state) & np.uint64(_SAID_BITS - 1)
+    scratch.tally[_REPEATS] += has_bit(said, bit)
+    said[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
     recent[0], recent[1], recent[2] = recent[1], recent[2], state
     if part <= GROUP:
         scratch.near[part] = scratch.tally[_WORD_COUNT]
@@ -509,6 +540,7 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
     text = codes[offsets[first] : offsets[first + 1]]
     length = _fold(text, tables, symbols, kinds, scratch.source)
     tally[:] = 0
+    scratch.said[:] = 0
     scratch.recent[:] = _EDGE_SEED
     scratch.near[:] = -_REACH
     scratch.roles[:] = 0
@@ -523,7 +555,7 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
             position += 1
     count = tally[_FEATURES]
     scratch.units[tally[_UNITS], 0] = count
-    count = _whole(symbols, kinds, length, tally[_WORD_COUNT], scratch.keys, count)
+    count = _whole(text, scratch, length, scratch.keys, count)
     name = codes[offsets[first + 1] : offsets[first + 2]]
     count = _aside(name, tables, scratch, _NAME_SEED, count)
     website = codes[offsets[first + 2] : offsets[first + 3]]

@@ -11,6 +11,19 @@ from moderation.classifier.prediction import REJECT, Reason
 
 HEADS: tuple[str, ...] = (*Reason, REJECT)
 
+_SPAM, _REJECT = HEADS.index(Reason.SPAM), HEADS.index(REJECT)
+
+
+def with_spam(log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Log-odds (documents x `HEADS`) in which `reject` is at least as probable as spam.
+
+    What makes spam and what makes an attack share no words, so that no sum is their "or"; the
+    greater of two sums is, and either explains itself.
+    """
+    settled = log_odds.copy()
+    settled[:, _REJECT] = np.maximum(log_odds[:, _REJECT], log_odds[:, _SPAM])
+    return settled
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -19,8 +32,9 @@ class Parameters:
     `kept`: bitmap of the buckets with weights. `weights`: one row per kept bucket in ascending
     order, one column per head in the order of `HEADS` (int8), each already multiplied by the
     bucket's `idf` (uint8). `scales`: what one unit of a weight is worth in log-odds; `bias`:
-    log-odds of an empty comment (float64, one per head). `least_known`: the share of words of the
-    vocabulary below which a comment is out of depth unless its language is certain.
+    log-odds of an empty comment (float64, one per head), that of `reject` before `with_spam`.
+    `least_known`: the share of words of the vocabulary below which a comment is out of depth unless
+    its language is certain.
     """
 
     tables: Tables

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from moderation.classifier import language, scoring
 from moderation.classifier.explain import explain
 from moderation.classifier.features import encode
-from moderation.classifier.parameters import HEADS, Parameters
+from moderation.classifier.parameters import HEADS, Parameters, with_spam
 from moderation.classifier.prediction import REJECT, Document, Explanation, Prediction, Reason
 
 
@@ -46,13 +46,23 @@ class Classifier:
         margins, words = scoring.score(
             codes, offsets, given.tables, given.kept, given.ranks, given.packed, given.idf
         )
-        return given.bias + given.scales * margins, words
+        return with_spam(given.bias + given.scales * margins), words
 
     def explain(self, documents: Sequence[Document], head: str = REJECT) -> list[Explanation]:
-        """Why `head` gave each document its probability; ValueError for an unknown head."""
+        """Why `head` gave each document its probability; ValueError for an unknown head.
+
+        Where `reject` is as probable as spam, the explanation is that of spam.
+        """
         if head not in HEADS:
             raise ValueError(f"no head is called {head!r}")
-        return [explain(self.parameters, document, head) for document in documents]
+        heads = self._speaking(documents) if head == REJECT else [head] * len(documents)
+        return [explain(self.parameters, *pair) for pair in zip(documents, heads, strict=True)]
+
+    def _speaking(self, documents: Sequence[Document]) -> list[str]:
+        """The head whose sum is the log-odds of `reject`, for each document."""
+        log_odds, _ = self.log_odds(documents)
+        spam = log_odds[:, HEADS.index(Reason.SPAM)] == log_odds[:, HEADS.index(REJECT)]
+        return [Reason.SPAM if is_spam else REJECT for is_spam in spam.tolist()]
 
     def warm_up(self) -> None:
         """Compile, or read the compiled code from its cache, before the first comment waits."""

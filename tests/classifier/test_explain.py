@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import Document
+from moderation.classifier.prediction import REJECT, Document, Reason
 
 comments = st.lists(
     st.one_of(
@@ -53,6 +53,18 @@ def test_a_repeated_word_shares_its_weight(classifier: Classifier) -> None:
     first, second = explanation.spans
     assert first.weight > 0
     assert second.weight > 0
+
+
+def test_spam_that_is_rejected_is_explained_as_spam(classifier: Classifier) -> None:
+    classifier.parameters.bias[HEADS.index(REJECT)] -= 10
+    try:
+        document = Document("Buy cheap pills at http://pills.example")
+        (rejected,), (spam,) = (classifier.explain([document], h) for h in (REJECT, Reason.SPAM))
+        log_odds, _ = classifier.log_odds([document])
+    finally:
+        classifier.parameters.bias[HEADS.index(REJECT)] += 10
+    assert rejected == spam
+    assert log_odds[0, HEADS.index(REJECT)] == log_odds[0, HEADS.index(Reason.SPAM)]
 
 
 def test_an_unknown_head_is_refused(classifier: Classifier) -> None:

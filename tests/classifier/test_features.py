@@ -149,6 +149,39 @@ def test_a_link_shows_in_the_whole_text() -> None:
     assert features("see http://a.example", WHOLE) != features("see https a.example x", WHOLE)
 
 
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("lovely song 🔥", "lovely song !"),
+        ("lovely song 🔥🔥🔥🔥", "lovely song 🔥👍🔥👍"),
+        ("write to ānnā", "write to anna"),
+        ("write to @anna", "write to @ anna"),
+        ("@anna write to me", "write to me @anna"),
+        ("write #anna", "write # anna"),
+        ("see a.example", "see. a example"),
+        ("write anna_garden", "write anna-garden"),
+        ("tea tea tea tea", "tea jam oil egg"),
+    ],
+)
+def test_marks_of_spam_show_in_the_whole_text(written: str, plain: str) -> None:
+    assert features(written, WHOLE) != features(plain, WHOLE)
+
+
+def test_repeated_words_weigh_by_the_length_of_the_text() -> None:
+    short, long = "tea tea jam jam", "tea tea jam jam oil oil egg egg fig fig"
+    assert features(short, WHOLE) - features(long, WHOLE)
+
+
+def test_words_of_one_text_are_no_repeats_in_the_next() -> None:
+    codes, offsets = encode([Document("the pen is good")] * 2)
+    scratch = make_scratch(longest_document(offsets))
+    found = []
+    for document in range(2):
+        scan(codes, offsets, document, TABLES, scratch)
+        found.append(set(scratch.keys[: scratch.tally[0]].tolist()))
+    assert found[0] == found[1]
+
+
 def test_name_and_website_show_in_the_whole_comment_only() -> None:
     plain = Document("Thank you")
     named = Document("Thank you", name="Martha", website="http://a.example")
