@@ -31,8 +31,7 @@ class Document:
     website: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """Calibrated probabilities for one document.
 
     `reject` is the probability that a moderator would not publish it; `reasons` holds one
@@ -55,16 +54,17 @@ class Span(NamedTuple):
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Why one head gave its probability.
 
-    `bias + elsewhere + sum(span.weight for span in spans)` equals the head's log-odds (natural
-    logarithm). `elsewhere` is what came from outside the text (name, website, whole-text features).
-    Spans are ordered by position and do not overlap.
+    `bias + elsewhere + others + sum(span.weight for span in spans)` equals the head's log-odds
+    (natural logarithm). `elsewhere` is what came from outside the text (name, website, whole-text
+    features); `others` is what came from spans that are not shown. Spans are ordered by position
+    and do not overlap.
     """
 
     head: str
     bias: float
     elsewhere: float
     spans: tuple[Span, ...]
+    others: float = 0.0
