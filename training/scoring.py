@@ -24,13 +24,14 @@ def score_lines(
     documents = (_document(line, f"{source}, line {number}") for number, line in numbered)
     while batch := list(islice(documents, BATCH)):
         predictions = classifier.predict(batch)
-        for document, prediction in zip(batch, predictions, strict=True):
-            result = _result(prediction, classifier.version)
-            if explain:
-                result["explanations"] = {
-                    head: _explanation(classifier.explain([document], head)[0]) for head in HEADS
-                }
-            yield result
+        results = [_result(prediction, classifier.version) for prediction in predictions]
+        if explain:
+            for head in HEADS:
+                for result, explanation in zip(
+                    results, classifier.explain(batch, head), strict=True
+                ):
+                    result.setdefault("explanations", {})[head] = _explanation(explanation)
+        yield from results
 
 
 def _document(line: bytes, place: str) -> Document:

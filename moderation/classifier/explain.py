@@ -126,7 +126,7 @@ def _show(scratch, totals, largest, spans, weights, shown):  # type: ignore[no-u
     others = 0.0
     for number in range(count):
         size = abs(totals[number])
-        if size > limit or (ties > 0 and size == limit):
+        if size > limit or (ties > 0 and size == limit and size > 0):
             ties -= size == limit
             spans[shown, 0] = scratch.units[number, 1]
             spans[shown, 1] = scratch.units[number, 2]

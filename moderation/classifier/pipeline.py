@@ -29,7 +29,9 @@ class Classifier:
         log_odds, words = self.log_odds(documents)
         probabilities = 1 / (1 + np.exp(-log_odds))
         reject = probabilities[:, -1].tolist()
-        reasons = [dict(zip(Reason, row, strict=True)) for row in probabilities[:, :-1].tolist()]
+        reasons = [
+            dict(zip(self.reasons, row, strict=True)) for row in probabilities[:, :-1].tolist()
+        ]
         able = [
             certain or self._able(document, *tally)
             for document, tally, certain in zip(
