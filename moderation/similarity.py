@@ -67,8 +67,8 @@ def agreement(fingerprints: Sequence[bytes], others: Sequence[bytes]) -> NDArray
     left = np.frombuffer(b"".join(fingerprints), np.uint8).reshape(-1, SIZE)
     right = np.frombuffer(b"".join(others), np.uint8).reshape(-1, SIZE)
     equal = np.zeros((len(left), len(right)), np.uint8)
-    for place in range(SIZE):
-        equal += left[:, place, None] == right[:, place]
+    for one, other in zip(left.T, np.ascontiguousarray(right.T), strict=True):
+        equal += one[:, None] == other
     return equal
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
@@ -33,12 +35,11 @@ class Pending:
 
 def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
     """Those of the comments that are pending, site by site, the oldest first."""
+    rows = connection.execute(_PENDING, {"ids": comment_ids}).all()
     found: list[Pending] = []
-    for site_id, settings in _settings(connection, comment_ids).items():
-        values = {"ids": comment_ids, "site": site_id}
-        rows = connection.execute(_PENDING, values).all()
-        if rows:
-            found += _of_one_site(connection, site_id, settings, rows)
+    for site_id, of_site in groupby(rows, key=attrgetter("site_id")):
+        settings = _settings(connection, site_id)
+        found += _of_one_site(connection, site_id, settings, list(of_site))
     return found
 
 
@@ -63,10 +64,9 @@ def _of_one_site(
         yield Pending(row.id, settings, facts, prints[place])
 
 
-def _settings(connection: Connection, comment_ids: Sequence[str]) -> dict[int, SiteSettings]:
-    sites = select(Comment.site_id).where(Comment.id.in_(comment_ids))
-    rows = connection.execute(select(Site.id, Site.settings).where(Site.id.in_(sites)))
-    return {row.id: SiteSettings.model_validate(row.settings) for row in rows}
+def _settings(connection: Connection, site_id: int) -> SiteSettings:
+    query = select(Site.settings).where(Site.id == site_id)
+    return SiteSettings.model_validate(connection.execute(query).scalar_one())
 
 
 def _author_approved() -> ColumnElement[bool]:
@@ -87,6 +87,7 @@ def _author_approved() -> ColumnElement[bool]:
 _PENDING = (
     select(
         Comment.id,
+        Comment.site_id,
         Comment.author_id,
         Comment.ip,
         Comment.created_at,
@@ -97,10 +98,9 @@ _PENDING = (
     )
     .where(
         Comment.id.in_(bindparam("ids", expanding=True)),
-        Comment.site_id == bindparam("site"),
         Comment.status == Status.PENDING,
     )
-    .order_by(Comment.id)
+    .order_by(Comment.site_id, Comment.id)
 )
 
 _RECENT = (

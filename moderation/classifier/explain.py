@@ -8,6 +8,7 @@ import numpy as np
 
 from moderation.classifier.compiled import callee, inlined, kernel
 from moderation.classifier.features import (
+    AHEAD,
     BLOCKS,
     block_of,
     bucket_of,
@@ -16,7 +17,7 @@ from moderation.classifier.features import (
     make_scratch,
     scan,
 )
-from moderation.classifier.hashing import has_rank, place_of, rank
+from moderation.classifier.hashing import has_rank, place_of, prefetch, rank
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.prediction import Document, Explanation, Span
 from moderation.classifier.scoring import square_of, unit, weight_of
@@ -52,12 +53,23 @@ def explain(
 
 
 @inlined
-def _count(keys, count, index, rows, seen, owners, repeats, slots, squares):  # type: ignore[no-untyped-def]
-    """Count the occurrences of kept features, and add up the squared idf of a block's.
+def _find_rows(keys, count, index, rows, places):  # type: ignore[no-untyped-def]
+    """Write the row of each feature, -1 for one that is not kept, to `places`; fetch it."""
+    for number in range(count):
+        prefetch(index, np.uint64(bucket_of(keys[number + AHEAD]) >> np.uint32(5)))
+        bucket = np.uint64(bucket_of(keys[number]))
+        row = rank(index, bucket)
+        places[number] = np.int64(row) if has_rank(index, bucket) else -1
+        prefetch(rows, row)
+
+
+@inlined
+def _count(keys, count, rows, seen, owners, repeats, places, squares):  # type: ignore[no-untyped-def]
+    """Count the occurrences of rows, and add up the squared idf of each block's.
 
     `seen` is a set as in `hashing.place_of`, cleared here, of rows + 1; at a row's slot there, the
-    block that it was met in first is in `owners` and its occurrences in `repeats`. `slots` says
-    where each feature is in there, -1 for one that is not kept.
+    block that it was met in first is in `owners` and its occurrences in `repeats`. In `places`, the
+    slot of each feature takes the place of its row.
     """
     size = 64
     while size < 2 * count:
@@ -65,24 +77,21 @@ def _count(keys, count, index, rows, seen, owners, repeats, slots, squares):  # 
     seen[:size] = 0
     squares[:] = 0
     for number in range(count):
-        key = keys[number]
-        bucket = np.uint64(bucket_of(key))
-        if not has_rank(index, bucket):
-            slots[number] = -1
+        if places[number] < 0:
             continue
-        row = np.uint32(rank(index, bucket))
+        row = np.uint32(places[number])
         slot = place_of(seen, np.uint32(size - 1), row + np.uint32(1))
         if seen[slot] == 0:
             seen[slot] = row + np.uint32(1)
-            owners[slot] = block_of(key)
+            owners[slot] = block_of(keys[number])
             repeats[slot] = 0
             squares[owners[slot]] += square_of(rows, row)
         repeats[slot] += 1
-        slots[number] = slot
+        places[number] = slot
 
 
 @callee
-def _share(scratch, rows, column, seen, owners, repeats, slots, worth, totals):  # type: ignore[no-untyped-def]
+def _share(scratch, rows, column, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
     """Add each feature's part of the margin to its unit's total; the last is the whole
     comment's."""
     count, unit_count = scratch.tally[0], scratch.tally[1]
@@ -91,7 +100,7 @@ def _share(scratch, rows, column, seen, owners, repeats, slots, worth, totals): 
     for number in range(count):
         while place < unit_count and scratch.units[place + 1, 0] <= number:
             place += 1
-        slot = slots[number]
+        slot = places[number]
         if slot >= 0:
             weight = weight_of(rows, seen[slot] - np.uint32(1), column)
             totals[place] += weight * worth[owners[slot]] / repeats[slot]
@@ -155,7 +164,7 @@ def _attribute(codes, offsets, tables, index, rows, columns, most):  # type: ign
         np.empty(size, np.uint8),
         np.empty(size, np.int32),
     )
-    slots, squares, worth = (
+    places, squares, worth = (
         np.empty(len(scratch.keys), np.int32),
         np.empty(BLOCKS, np.int64),
         np.empty(BLOCKS),
@@ -166,10 +175,11 @@ def _attribute(codes, offsets, tables, index, rows, columns, most):  # type: ign
     spans, weights = np.empty((room, 2), np.int32), np.empty(room)
     for document in range(documents):
         scan(codes, offsets, document, tables, scratch)
-        _count(scratch.keys, scratch.tally[0], index, rows, seen, owners, repeats, slots, squares)
+        _find_rows(scratch.keys, scratch.tally[0], index, rows, places)
+        _count(scratch.keys, scratch.tally[0], rows, seen, owners, repeats, places, squares)
         for block in range(BLOCKS):
             worth[block] = unit(block, squares[block])
-        _share(scratch, rows, columns[document], seen, owners, repeats, slots, worth, totals)
+        _share(scratch, rows, columns[document], seen, owners, repeats, places, worth, totals)
         rests[document, 0] = totals[scratch.tally[1]]
         ends[document + 1], rests[document, 1] = _show(
             scratch, totals, largest, spans, weights, ends[document]

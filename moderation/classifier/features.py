@@ -59,7 +59,8 @@ SEGMENTS = 3
 _READINGS = 4  # of a word, side by side while it is spelled
 
 _KEYS_PER_SYMBOL, _KEYS_PER_TEXT = 16, 64
-_AHEAD = 16  # features to the one whose place in the index is asked for from memory
+AHEAD = 16
+"""How many features ahead of its turn the place of one in the index is fetched from memory."""
 _BLOCK_SHIFT = np.uint32(BUCKET_BITS)
 _BUCKET_MASK = np.uint32(BUCKETS - 1)
 _BLOCK_MASK = ~_BUCKET_MASK
@@ -500,16 +501,15 @@ def keep_distinct(keys, count, index, met, rows):  # type: ignore[no-untyped-def
     number.
 
     `index`: the kept buckets, `ranked`; a bucket's row is how many are kept before it. `met`:
-    bitmap of rows, all 0 before and after. `rows`: what
-    will be read next of each feature, fetched meanwhile. A bucket met in two blocks belongs to the
-    first.
+    bitmap of rows, all 0 before and after. `rows`: what will be read next of each feature, and is
+    fetched meanwhile. A bucket met in two blocks belongs to the first.
 
     The loop waits neither for memory nor for a branch, of which none could be foreseen: that halves
     the time of scoring.
     """
     found = np.int64(0)
     for number in range(count):
-        prefetch(index, np.uint64(bucket_of(keys[number + _AHEAD]) >> np.uint32(5)))
+        prefetch(index, np.uint64(bucket_of(keys[number + AHEAD]) >> np.uint32(5)))
         key = keys[number]
         bucket = np.uint64(bucket_of(key))
         row = rank(index, bucket)
