@@ -31,8 +31,8 @@ from worker.pool import ModerationWorker
 _PAGES = 20
 _AUTHORS = 5_000
 
-# Comments stored and decided beforehand: the worker compares new ones with them.
-_EARLIER = 2_000
+EARLIER = 2_000
+"""Comments stored and decided beforehand: the worker compares new ones with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,15 @@ class Decided:
 
 
 def decided(folder: Path, texts: Sequence[str], *, job_size: int) -> Decided:
-    """Have one worker process decide comments of these texts, `job_size` in a job."""
+    """Have one worker process decide comments of these texts, `job_size` in a job.
+
+    The first `EARLIER` are decided before the clock starts.
+    """
     with stage(folder, Size(processes=1, threads=1)) as environment:
         database = Database(environment["MODERATION_DATABASE_URL"], pool_size=1)
         redis = connect(environment["MODERATION_REDIS_URL"])
         seconds = []
-        for part in (texts[:_EARLIER], texts[_EARLIER:]):
+        for part in (texts[:EARLIER], texts[EARLIER:]):
             ids = _store(database, part)
             for start in range(0, len(ids), job_size):
                 enqueue_decide(redis, ids[start : start + job_size])
@@ -58,7 +61,7 @@ def decided(folder: Path, texts: Sequence[str], *, job_size: int) -> Decided:
         _check(database)
         database.close()
         redis.close()
-    return Decided(len(texts) - _EARLIER, *seconds[-1])
+    return Decided(len(texts) - EARLIER, *seconds[-1])
 
 
 def _store(database: Database, texts: Sequence[str]) -> list[str]:
@@ -74,10 +77,11 @@ def _store(database: Database, texts: Sequence[str]) -> list[str]:
             ).scalar_one()
             for _ in range(_PAGES)
         ]
-        rows = []
+        ids, rows = [], []
         for number, text in enumerate(texts):
             at = now_ms() - 2 * MINUTE + number
             comment_id = new_id(at)
+            ids.append(comment_id)
             reader = f"reader-{chance.randrange(_AUTHORS)}@example.org"
             rows.append(
                 {
@@ -94,7 +98,7 @@ def _store(database: Database, texts: Sequence[str]) -> list[str]:
                 }
             )
         connection.execute(insert(Comment), rows)
-    return [row["id"] for row in rows]
+    return ids
 
 
 def _work(environment: dict[str, str]) -> tuple[float, float]:
