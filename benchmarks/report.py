@@ -47,9 +47,10 @@ _METHOD = """\
 - From POST to decision: comments come at random moments, on average {rate:.0f} a second, over new
   connections; the time from sending one until another connection to the database can read its
   decision. {posted} comments.
-- Scoring: one thread, invented comments of {length} characters, medians of interleaved rounds. The
-  plain pipeline is TF-IDF of words and pairs with one logistic regression per head. Ours has eight
-  heads, alt-profanity-check (in an environment of its own) one.
+- Scoring: one thread, invented comments of {length} characters, medians of interleaved rounds, in
+  the processor's time. The plain pipeline is TF-IDF of words and pairs with one logistic regression
+  per head. Ours has eight heads, alt-profanity-check (in an environment of its own) one. Batches of
+  one take turns with the others too, which leave little of ours in the processor's caches.
 - Deciding: {decided_alone:,} invented comments of one site wait as pending in SQLite
   (`synchronous=FULL`), their ids in jobs in Redis; one worker process loads, scores, explains and
   writes. Its processor's time leaves out the wait for the disk, Redis and other processes.
