@@ -26,6 +26,9 @@ _WRITE = (
     )
 )
 
+# Of the table, not of the class: what the mapping adds to an insert is not needed.
+_RECORD = insert(Event.__table__)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -80,7 +83,7 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
         return []
     at = now_ms()
     connection.execute(_WRITE, [_values(change, row) for change, row in allowed])
-    connection.execute(insert(Event), [_event(change, row, actor, at) for change, row in allowed])
+    connection.execute(_RECORD, [_event(change, row, actor, at) for change, row in allowed])
     return [
         Applied(change.comment_id, Status(row.status), change.to, row.version + 1)
         for change, row in allowed
@@ -99,7 +102,7 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
         .order_by(Comment.id)
         .with_for_update()
     )
-    return {row.id: row for row in connection.execute(query)}
+    return {row.id: row for row in connection.execute(query).all()}
 
 
 def _allowed(change: Change, row: Any, actor: Actor) -> bool:

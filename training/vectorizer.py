@@ -25,12 +25,12 @@ from moderation.classifier.features import (
     encode,
     keep_distinct,
     longest_document,
+    make_met,
     make_scratch,
-    make_seen,
     marked_words,
     scan,
 )
-from moderation.classifier.hashing import bitmap
+from moderation.classifier.hashing import bitmap, ranked
 from moderation.classifier.prediction import Document
 from moderation.classifier.scoring import LARGEST_IDF, WHOLE_VALUE
 from moderation.classifier.spelling import VOCABULARY_BITS
@@ -81,8 +81,7 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Fit, and the float32 matrix of the same documents."""
         documents = _documents(X)
         self.tables_ = _tables(documents, self.common, self.parts)
-        everything = bitmap(np.arange(BUCKETS), BUCKET_BITS)
-        raw = self._without(_extract(documents, self.tables_, everything))
+        raw = self._without(_extract(documents, self.tables_, np.arange(BUCKETS)))
         frequency = np.bincount(raw.indices, minlength=BUCKETS)
         self.buckets_ = self._choose(raw, frequency, y)
         self.idf_ = _idf(raw, frequency, self.buckets_)
@@ -91,15 +90,14 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Sequence[Document | str]) -> csr_array[np.float32]:
         """The float32 matrix of `X`, documents x kept buckets."""
         check_is_fitted(self)
-        kept = bitmap(self.buckets_, BUCKET_BITS)
-        raw = self._without(_extract(_documents(X), self.tables_, kept))
-        return _weigh(columns(raw, self.buckets_), self.idf_)
+        raw = self._without(_extract(_documents(X), self.tables_, self.buckets_))
+        return _weigh(raw, self.idf_)
 
     def _without(self, raw: csr_array[np.uint8]) -> csr_array[np.uint8]:
         if not self.leave_out:
             return raw
         stays = ~np.isin(raw.data, [block + 1 for block in self.leave_out])
-        return _entries(raw, stays, raw.indices, BUCKETS)
+        return _entries(raw, stays, raw.indices, raw.shape[1])
 
     def _choose(
         self,
@@ -127,7 +125,7 @@ def _tables(documents: Sequence[Document], common: int, parts: Sequence[int]) ->
     marked = {word: part for word, part in words.marked().items() if part in parts}
     nothing = bitmap(np.zeros(0, int), VOCABULARY_BITS)
     bare = Tables(*folding.build(), nothing, *marked_words(marked))
-    raw = _extract(documents, bare, bitmap(np.arange(BUCKETS), BUCKET_BITS))
+    raw = _extract(documents, bare, np.arange(BUCKETS))
     # A bucket and a place in the vocabulary are leading bits of the same hash.
     places = raw.indices[raw.data == WORDS + 1] >> (BUCKET_BITS - VOCABULARY_BITS)
     frequency = np.bincount(places, minlength=1 << VOCABULARY_BITS)
@@ -197,14 +195,15 @@ def _weigh(matrix: csr_array[np.uint8], idf: npt.NDArray[np.uint8]) -> csr_array
 
 
 def _extract(
-    documents: Sequence[Document], tables: Tables, kept: npt.NDArray[np.uint64]
+    documents: Sequence[Document], tables: Tables, buckets: npt.NDArray[np.int64]
 ) -> csr_array[np.uint8]:
-    """Documents x `BUCKETS`; the data is 1 + the feature's block."""
+    """Documents x `buckets`; the data is 1 + the feature's block."""
+    index, width = ranked(bitmap(buckets, BUCKET_BITS)), len(buckets)
     keys: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
     sizes: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
     for start in range(0, len(documents), CHUNK):
         codes, offsets = encode(documents[start : start + CHUNK])
-        found, lengths = _extract_chunk(codes, offsets, tables, kept)
+        found, lengths = _extract_chunk(codes, offsets, tables, index, width)
         keys.append(found)
         sizes.append(lengths)
     all_keys = np.concatenate(keys)
@@ -214,14 +213,14 @@ def _extract(
             (all_keys & np.uint32(BUCKETS - 1)).astype(np.int32),
             np.cumsum(np.concatenate(sizes)),
         ),
-        (len(documents), BUCKETS),
+        (len(documents), width),
     )
 
 
 @kernel
-def _extract_chunk(codes, offsets, tables, kept):  # type: ignore[no-untyped-def]
+def _extract_chunk(codes, offsets, tables, index, width):  # type: ignore[no-untyped-def]
     scratch = make_scratch(longest_document(offsets))
-    seen = make_seen(scratch)
+    met = make_met(width)
     documents = (len(offsets) - 1) // SEGMENTS
     sizes = np.empty(documents, np.int64)
     keys = np.empty(16 * len(codes) + 64 * documents, np.uint32)
@@ -229,7 +228,7 @@ def _extract_chunk(codes, offsets, tables, kept):  # type: ignore[no-untyped-def
     for document in range(documents):
         scan(codes, offsets, document, tables, scratch)
         tally = scratch.tally
-        count = keep_distinct(scratch.keys, tally[0], kept, seen)
+        count = keep_distinct(scratch.keys, tally[0], index, met, index)
         keys[total : total + count] = scratch.keys[:count]
         sizes[document] = count
         total += count

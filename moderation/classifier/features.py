@@ -23,7 +23,17 @@ from moderation.classifier.folding import (
     PAGE,
     TARGET_MASK,
 )
-from moderation.classifier.hashing import WORD_SEED, has_bit, hash_word, is_new, mixed, seed, step
+from moderation.classifier.hashing import (
+    WORD_SEED,
+    has_bit,
+    has_rank,
+    hash_word,
+    mixed,
+    prefetch,
+    rank,
+    seed,
+    step,
+)
 from moderation.classifier.prediction import Document
 from moderation.classifier.spelling import (
     in_vocabulary,
@@ -49,8 +59,11 @@ SEGMENTS = 3
 _READINGS = 4  # of a word, side by side while it is spelled
 
 _KEYS_PER_SYMBOL, _KEYS_PER_TEXT = 16, 64
+AHEAD = 16
+"""How many features ahead of its turn the place of one in the index is fetched from memory."""
 _BLOCK_SHIFT = np.uint32(BUCKET_BITS)
 _BUCKET_MASK = np.uint32(BUCKETS - 1)
+_BLOCK_MASK = ~_BUCKET_MASK
 _HASH_SHIFT = np.uint64(64 - BUCKET_BITS)
 
 (
@@ -123,8 +136,8 @@ def encode(documents: Sequence[Document]) -> tuple[npt.NDArray[np.uint32], npt.N
     parts = [part for d in documents for part in (d.text, d.name, d.website)]
     offsets = np.zeros(len(parts) + 1, np.int64)
     np.cumsum([len(part) for part in parts], out=offsets[1:])
-    joined = "".join(parts).encode("utf-32-le", "surrogatepass")
-    return np.frombuffer(joined, np.uint32), offsets
+    # NumPy keeps text as code points. It has no empty one: that is one zero, which no part reaches.
+    return np.array(["".join(parts)]).view(np.uint32), offsets
 
 
 @callee
@@ -563,31 +576,35 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
 
 
 @inlined
-def make_seen(scratch):  # type: ignore[no-untyped-def]
-    """Room for `keep_distinct`."""
-    size = 64
-    while size < 2 * len(scratch.keys):
-        size *= 2
-    return np.empty(size, np.uint32)
+def make_met(rows):  # type: ignore[no-untyped-def]
+    """Room for `keep_distinct`, of a model with so many rows."""
+    return np.zeros((rows >> 6) + 1, np.uint64)
 
 
 @callee
-def keep_distinct(keys, count, kept, seen):  # type: ignore[no-untyped-def]
-    """Move the distinct kept features to the front; return their number.
+def keep_distinct(keys, count, index, met, rows):  # type: ignore[no-untyped-def]
+    """Move the distinct kept features to the front, with rows in place of buckets; return their
+    number.
 
-    `kept`: bitmap of buckets. `seen`: uint32 of a power of two not below twice `count`. A bucket
-    met in two blocks belongs to the first.
+    `index`: the kept buckets, `ranked`; a bucket's row is how many are kept before it. `met`:
+    bitmap of rows, all 0 before and after. `rows`: what will be read next of each feature, and is
+    fetched meanwhile. A bucket met in two blocks belongs to the first.
+
+    The loop waits neither for memory nor for a branch, of which none could be foreseen: that halves
+    the time of scoring.
     """
-    size = 64
-    while size < 2 * count:
-        size *= 2
-    seen[:size] = 0
-    wrap = np.uint32(size - 1)
-    found = 0
+    found = np.int64(0)
     for number in range(count):
+        prefetch(index, np.uint64(bucket_of(keys[number + AHEAD]) >> np.uint32(5)))
         key = keys[number]
-        bucket = bucket_of(key)
-        if has_bit(kept, np.uint64(bucket)) and is_new(seen, wrap, bucket + np.uint32(1)):
-            keys[found] = key
-            found += 1
+        bucket = np.uint64(bucket_of(key))
+        row = rank(index, bucket)
+        place, bit = row >> np.uint64(6), row & np.uint64(63)
+        is_new = has_rank(index, bucket) & ~(met[place] >> bit)
+        met[place] |= is_new << bit
+        keys[found] = (key & _BLOCK_MASK) | np.uint32(row)
+        prefetch(rows, row)
+        found += np.int64(is_new)
+    for number in range(found):
+        met[bucket_of(keys[number]) >> np.uint32(6)] = 0
     return found

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moderation.classifier.features import Tables
+from moderation.classifier.hashing import ranked
 from moderation.classifier.prediction import REJECT, Reason
 
 HEADS: tuple[str, ...] = (*Reason, REJECT)
@@ -46,13 +47,14 @@ class Parameters:
     least_known: float
 
     @cached_property
-    def ranks(self) -> npt.NDArray[np.uint32]:
-        """How many buckets are kept before each word of the bitmap."""
-        ones = np.bitwise_count(self.kept).astype(np.uint32)
-        return np.cumsum(ones, dtype=np.uint32) - ones
+    def index(self) -> npt.NDArray[np.uint64]:
+        """`kept`, `ranked`."""
+        return ranked(self.kept)
 
     @cached_property
-    def packed(self) -> npt.NDArray[np.uint64]:
-        """Eight weights of a row, each plus 128, as the bytes of one number."""
+    def rows(self) -> npt.NDArray[np.uint64]:
+        """What scoring adds up of each row, side by side: eight weights, each plus 128, as the
+        bytes of one number; 1 in the upper half of another, the square of `idf` in its lower."""
         biased = self.weights.view(np.uint8) ^ np.uint8(128)
-        return np.ascontiguousarray(biased).view(np.uint64)[:, 0]
+        squares = self.idf.astype(np.uint64) ** 2 | np.uint64(1 << 32)
+        return np.column_stack([np.ascontiguousarray(biased).view(np.uint64)[:, 0], squares])

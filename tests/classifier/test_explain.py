@@ -67,6 +67,38 @@ def test_spam_that_is_rejected_is_explained_as_spam(classifier: Classifier) -> N
     assert log_odds[0, HEADS.index(REJECT)] == log_odds[0, HEADS.index(Reason.SPAM)]
 
 
+documents = st.lists(st.builds(Document, comments, comments, comments), max_size=6)
+
+
+@settings(deadline=None)
+@given(documents=documents, data=st.data())
+def test_a_batch_explains_what_each_comment_explains_alone(
+    classifier: Classifier, documents: list[Document], data: st.DataObject
+) -> None:
+    heads = [data.draw(st.sampled_from(HEADS)) for _ in documents]
+    most = data.draw(st.none() | st.integers(1, 5))
+    alone = [
+        classifier.explain([document], [head], most=most)[0]
+        for document, head in zip(documents, heads, strict=True)
+    ]
+    assert classifier.explain(documents, heads, most=most) == alone
+
+
+@settings(deadline=None)
+@given(text=comments, most=st.integers(1, 5))
+def test_the_spans_that_weigh_most_are_shown_and_the_others_added_up(
+    classifier: Classifier, text: str, most: int
+) -> None:
+    (everything,) = classifier.explain([Document(text)])
+    (shown,) = classifier.explain([Document(text)], most=most)
+    heaviest = sorted(everything.spans, key=lambda span: abs(span.weight), reverse=True)
+    assert list(shown.spans) == sorted(heaviest[:most])
+    assert everything.others == 0
+    others = math.fsum(span.weight for span in heaviest[most:])
+    assert shown.others == pytest.approx(others, abs=1e-9)
+    assert (shown.bias, shown.elsewhere) == (everything.bias, everything.elsewhere)
+
+
 def test_an_unknown_head_is_refused(classifier: Classifier) -> None:
     with pytest.raises(ValueError, match="grumpy"):
         classifier.explain([Document("Hello")], "grumpy")
