@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from rich.progress import Progress
 
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.prediction import REJECT, Document, Reason
@@ -32,14 +33,19 @@ MEASURES: Mapping[str, metrics.Measure] = {
 
 
 def by_source(
-    table: "Table", scores: Floats, thresholds: Mapping[str, float], seed: int
+    table: "Table",
+    scores: Floats,
+    thresholds: Mapping[str, float],
+    seed: int,
+    progress: Progress,
 ) -> dict[str, dict[str, Any]]:
     """Figures per source of real comments and head, where there are enough of both classes.
 
     `scores`: probabilities, records x `HEADS`, from models that did not see the record.
     """
     measured: dict[str, dict[str, Any]] = {}
-    for source in dict.fromkeys(table.sources[table.real].tolist()):
+    sources = dict.fromkeys(table.sources[table.real].tolist())
+    for source in progress.track(sources, description="Measuring"):
         for number, head in enumerate(HEADS):
             rows = table.known(number)
             rows = rows[table.sources[rows] == source]
@@ -160,18 +166,12 @@ def _share(flags: npt.NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def figures(
-    labels: Floats,
-    scores: Floats,
-    seed: int,
-    threshold: float,
-    groups: npt.NDArray[np.object_],
+    labels: Floats, scores: Floats, seed: int, threshold: float, groups: npt.NDArray[np.object_]
 ) -> dict[str, Any]:
     """All measures with their intervals (bootstrap of `groups`), and what would be approved below
     the threshold."""
-    found: dict[str, Any] = {
-        name: asdict(metrics.bootstrap(measure, labels, scores, seed, groups))
-        for name, measure in MEASURES.items()
-    }
+    intervals = metrics.bootstraps(MEASURES, labels, scores, seed, groups)
+    found: dict[str, Any] = {name: asdict(interval) for name, interval in intervals.items()}
     approved = scores < threshold
     right, total = int((1 - labels[approved]).sum()), int(approved.sum())
     low, high = wilson(right, total)
