@@ -26,7 +26,7 @@ audit: .venv/dev ## Look the locked dependencies up in the advisories' database
 demo-data: .venv/run ## Post labelled comments to the running service: FILE=comments.jsonl.gz
 	@$(RUN) -m moderation demo-data $(FILE)
 
-bench: .venv/run ## Measure what docs/benchmarks.md reports, and write it anew: six minutes
+bench: .venv/run ## Measure what docs/benchmarks.md reports, and write it anew: eight minutes
 	@$(RUN) -m benchmarks --output docs/benchmarks.md
 
 lock: .venv/dev ## Resolve the dependencies anew and write the lock files

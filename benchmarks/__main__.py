@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import isso, servers
+from benchmarks import isso, scoring, servers
 from benchmarks.load import BenchmarkError, Load, Target, post_at_full_speed, require_wrk
 from benchmarks.pipeline import (
     Throughput,
@@ -72,8 +72,12 @@ def _measure(size: Size, *, rounds: int, seconds: float) -> str:
     # Not in the system's folder for temporary files: that one may be kept in memory, where a commit
     # to the disk costs nothing.
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=_ROOT) as folder:
+        console.print("scoring ...")
+        scored = scoring.measure(Path(folder), rounds=rounds)
         loads = _compare(Path(folder), size, rounds=rounds, seconds=seconds)
-        return markdown(_whole_way(Path(folder), size, loads, rounds=rounds, seconds=seconds))
+        return markdown(
+            _whole_way(Path(folder), size, loads, scored, rounds=rounds, seconds=seconds)
+        )
 
 
 def _compare(folder: Path, size: Size, *, rounds: int, seconds: float) -> dict[str, list[Load]]:
@@ -95,7 +99,13 @@ def _compare(folder: Path, size: Size, *, rounds: int, seconds: float) -> dict[s
 
 
 def _whole_way(
-    folder: Path, size: Size, loads: dict[str, list[Load]], *, rounds: int, seconds: float
+    folder: Path,
+    size: Size,
+    loads: dict[str, list[Load]],
+    scored: scoring.Scoring,
+    *,
+    rounds: int,
+    seconds: float,
 ) -> Results:
     with servers.service(folder / "service", size) as service:
         database = Database(service.database_url)
@@ -109,7 +119,7 @@ def _whole_way(
         console.print("latency ...")
         waits = latencies(service, database, rate=_LATENCY_RATE, seconds=_LATENCY_SECONDS)
         database.close()
-    return Results(size, seconds, loads, pipeline, _LATENCY_RATE, waits, memory)
+    return Results(size, seconds, loads, pipeline, _LATENCY_RATE, waits, memory, scored)
 
 
 def _decide_enough(service: Service, database: Database) -> int:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def _measure(client: FlaskClient, rounds: int) -> dict[str, list[float]]:
     }
     times = {}
     for name, path in pages.items():
-        times[name] = [_timed(lambda path=path: client.get(path)) for _ in range(rounds)]
+        times[name] = [_timed(partial(client.get, path)) for _ in range(rounds)]
         console.print(f"{name}: {percentile(times[name], 0.5):.1f} ms")
     times["the tenth page"] = _tenth_page(client, rounds)
     times["a decision"] = _decisions(client, rounds)
@@ -143,7 +144,7 @@ def _decisions(client: FlaskClient, rounds: int) -> list[float]:
         )
         for action, version in forms:
             fields = {"to": "approved", "version": version, "csrf_token": _token(page)}
-            times.append(_timed(lambda a=action, f=fields: client.post(a, data=f, headers=_JSON)))
+            times.append(_timed(partial(client.post, action, data=fields, headers=_JSON)))
     return times
 
 

@@ -33,14 +33,15 @@ def install() -> None:
     installed = _ENVIRONMENT / "installed.lock"
     if installed.exists() and installed.read_bytes() == _LOCK.read_bytes():
         return
-    print("Installing Isso into an environment of its own ...", file=sys.stderr)
-    pip = [_program("python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    print("Installing what we compare with into an environment of its own ...", file=sys.stderr)
+    pip = [program("python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     try:
         subprocess.run([sys.executable, "-m", "venv", "--clear", _ENVIRONMENT], check=True)
         subprocess.run([*pip, "--require-hashes", "-r", _LOCK], check=True)
     except subprocess.CalledProcessError as error:
         raise BenchmarkError(
-            f"Isso could not be installed (one of its parts needs a C compiler): {error}"
+            "what we compare with could not be installed (one of its parts needs a C compiler): "
+            f"{error}"
         ) from None
     installed.write_bytes(_LOCK.read_bytes())
 
@@ -52,9 +53,10 @@ def server(
     settings = folder / "isso.cfg"
     settings.write_text(_SETTINGS.format(folder=folder, port=port))
     size = [f"--workers={processes}", f"--threads={threads}"]
-    command = [_program("gunicorn"), "--preload", f"--bind=127.0.0.1:{port}", *size, "isso.run"]
+    command = [program("gunicorn"), "--preload", f"--bind=127.0.0.1:{port}", *size, "isso.run"]
     return command, {"ISSO_SETTINGS": str(settings)}
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """A program of that environment."""
     return str(_ENVIRONMENT / "bin" / name)

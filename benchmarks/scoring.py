@@ -1,60 +1,114 @@
-"""Speed of scoring, side by side in one run.
+"""Speed of scoring on one thread, side by side with others in one run.
 
-    python benchmarks/scoring.py [--alt PYTHON] [--rounds 7]
+    python -m benchmarks.scoring
 
 Ours against a plain scikit-learn pipeline (TF-IDF of words and pairs, one logistic regression per
-head) and, with `--alt`, the alt-profanity-check package in an environment of its own (it pins
-another scikit-learn): PYTHON is that environment's interpreter. Comments are invented, about 370
-characters long. Every figure is the median of interleaved rounds on one thread.
+head) and the alt-profanity-check package, which runs in the environment of what we compare with,
+because it pins other versions. Comments are invented. Every figure is a median of interleaved
+rounds, in the processor's time, so that other work on the machine counts for less.
 """
 
-import argparse
-import contextlib
 import json
 import os
 import random
-import statistics
 import subprocess
-import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
 from typing import Any
 
-os.environ["OMP_NUM_THREADS"] = "1"
+# Before NumPy is loaded: one thread.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
+from benchmarks import isso
+from benchmarks.deciding import EARLIER, Decided, decided
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document
 from training import invented
 
+OURS, PLAIN, ALT = "ours", "plain scikit-learn", "alt-profanity-check"
+
 BATCHES = (1, 10, 50, 200, 500, 1000)
 LENGTHS = (100, 370, 1000, 5000, 20_000)
+LENGTH = 370
+"""Characters of a comment."""
 
-Score = Callable[[Sequence[str]], object]
+JOB_SIZES = (50, 200, 500)
+
+_DECIDED = 6_000
 
 # Runs in the other environment: one line of JSON texts in, one line of seconds out.
-ALT = """
+_ALT = """
 import json, sys, time
 from profanity_check import predict_prob
 predict_prob(["warm up"])
 for line in sys.stdin:
     texts = json.loads(line)
-    start = time.perf_counter()
+    start = time.process_time()
     predict_prob(texts)
-    print(time.perf_counter() - start, flush=True)
+    print(time.process_time() - start, flush=True)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """All that was measured.
+
+    `loading`: seconds until the model is there. `rates`: comments a second, by batch size and
+    system. `alone`, `explained`: seconds for one comment, without and with its explanation.
+    `lengths`: seconds for a comment by its characters. `decisions`: of one worker process, by the
+    size of a job.
+    """
+
+    loading: float
+    rates: Mapping[int, Mapping[str, float]]
+    alone: float
+    explained: float
+    lengths: Mapping[int, float]
+    decisions: Mapping[int, Decided]
+
+
+def measure(folder: Path, *, rounds: int) -> Scoring:
+    """Measure all of it; `folder` is for the database of the decisions.
+
+    Raises:
+        BenchmarkError: the environment of the others could not be made, or a worker failed.
+    """
+    isso.install()
+    loading = median(_seconds(load, DEFAULT_ARTIFACT) for _ in range(rounds))
+    classifier = load(DEFAULT_ARTIFACT)
+    classifier.warm_up()
+    single = [[Document(text)] for text in comments(300, LENGTH)]
+    return Scoring(
+        loading=loading,
+        rates=_rates(classifier, rounds),
+        alone=_median(classifier.predict, single * rounds),
+        explained=_median(lambda given: _predict_and_explain(classifier, given), single * rounds),
+        lengths={length: _at_length(classifier, length, rounds) for length in LENGTHS},
+        decisions={
+            size: decided(
+                folder / f"deciding-{size}", comments(EARLIER + _DECIDED, LENGTH), job_size=size
+            )
+            for size in JOB_SIZES
+        },
+    )
 
 
 def comments(number: int, length: int, seed: int = 1) -> list[str]:
     """Invented comments of about `length` characters each, no two alike."""
     generator = random.Random(seed)
-    sentences = [record.document.text for record in invented.templates(8, seed)]
+    sentences = [record.document.text for record in invented.templates(8, seed, 1)]
     texts = []
     for _ in range(number):
         text = ""
@@ -64,9 +118,31 @@ def comments(number: int, length: int, seed: int = 1) -> list[str]:
     return texts
 
 
-def plain() -> Score:
+def _rates(classifier: Classifier, rounds: int) -> dict[int, dict[str, float]]:
+    texts = comments(2 * max(BATCHES), LENGTH)
+    plain = _plain()
+    rates = {}
+    with _alt() as alt:
+        systems: dict[str, Callable[[Sequence[str]], float]] = {
+            OURS: lambda batch: _seconds(
+                lambda given: classifier.predict([Document(text) for text in given]), batch
+            ),
+            PLAIN: lambda batch: _seconds(plain, batch),
+            ALT: alt,
+        }
+        for size in BATCHES:
+            starts = range(0, min(len(texts), size * 10), size)
+            times: dict[str, list[float]] = {name: [] for name in systems}
+            for start in list(starts) * rounds:
+                for name, run in systems.items():
+                    times[name].append(run(texts[start : start + size]))
+            rates[size] = {name: size / median(taken) for name, taken in times.items()}
+    return rates
+
+
+def _plain() -> Callable[[Sequence[str]], object]:
     """The plain scikit-learn pipeline, fitted on invented comments."""
-    records = list(invented.templates(8, 2))
+    records = list(invented.templates(8, 2, 1))
     labels = [[record.labels.get(head, 0) >= 0.5 for head in HEADS] for record in records]
     for number in range(len(HEADS)):
         labels[number][number] = True
@@ -75,113 +151,57 @@ def plain() -> Score:
         OneVsRestClassifier(LogisticRegression()),
     )
     model.fit([record.document.text for record in records], labels)
-    return model.predict_proba
+    predict: Callable[[Sequence[str]], object] = model.predict_proba
+    return predict
 
 
-class Alt:
+@contextmanager
+def _alt() -> Iterator[Callable[[Sequence[str]], float]]:
     """alt-profanity-check behind a pipe; the time is taken on its side."""
+    with subprocess.Popen(
+        [isso.program("python"), "-c", _ALT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        questions, answers = process.stdin, process.stdout
+        assert questions is not None
+        assert answers is not None
 
-    def __init__(self, python: str) -> None:
-        self.process = subprocess.Popen(
-            [python, "-c", ALT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        def seconds(texts: Sequence[str]) -> float:
+            questions.write(json.dumps(list(texts)) + "\n")
+            questions.flush()
+            return float(answers.readline())
 
-    def seconds(self, texts: Sequence[str]) -> float:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(list(texts)) + "\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self) -> None:
-        self.process.stdin.close()  # type: ignore[union-attr]
-        self.process.wait()
-
-
-def seconds(score: Callable[[Any], object], given: Sequence[Any]) -> float:
-    start = time.perf_counter()
-    score(given)
-    return time.perf_counter() - start
+        yield seconds
 
 
-def batches(classifier: Classifier, alt: Alt | None, rounds: int) -> Iterator[list[str]]:
-    """Comments per second by batch size."""
-    texts = comments(2000, 370)
-    others = plain()
-    contenders: dict[str, Callable[[Sequence[str]], float]] = {
-        "ours": lambda batch: seconds(
-            lambda given: classifier.predict([Document(text) for text in given]), batch
-        ),
-        "plain scikit-learn": lambda batch: seconds(others, batch),
-    }
-    if alt:
-        contenders["alt-profanity-check"] = alt.seconds
-    yield ["batch", *(f"{name}, comments/s" for name in contenders)]
-    for size in BATCHES:
-        times: dict[str, list[float]] = {name: [] for name in contenders}
-        for _ in range(rounds):
-            for start in range(0, min(len(texts), size * 10), size):
-                for name, run in contenders.items():
-                    times[name].append(run(texts[start : start + size]))
-        yield [str(size), *(f"{size / statistics.median(t):,.0f}" for t in times.values())]
+def _predict_and_explain(classifier: Classifier, documents: Sequence[Document]) -> None:
+    classifier.predict(documents)
+    classifier.explain(documents)
 
 
-def single(classifier: Classifier, rounds: int) -> Iterator[list[str]]:
-    """Microseconds for one comment alone."""
-    yield ["one comment", "µs"]
-    documents = [Document(text) for text in comments(300, 370)]
-
-    def both(given: list[Document]) -> None:
-        classifier.predict(given)
-        classifier.explain(given)
-
-    for name, run in (("scored", classifier.predict), ("scored and explained", both)):
-        times = []
-        for _ in range(rounds):
-            for document in documents:
-                start = time.perf_counter()
-                run([document])
-                times.append(time.perf_counter() - start)
-        yield [name, f"{statistics.median(times) * 1e6:.0f}"]
+def _at_length(classifier: Classifier, length: int, rounds: int) -> float:
+    documents = [Document(text) for text in comments(50, length)]
+    return _median(classifier.predict, [documents] * rounds) / len(documents)
 
 
-def lengths(classifier: Classifier, rounds: int) -> Iterator[list[str]]:
-    """Nanoseconds per character by length: a flat column means linear time."""
-    yield ["characters", "µs per comment", "ns per character"]
-    for length in LENGTHS:
-        documents = [Document(text) for text in comments(50, length)]
-        median = statistics.median(
-            seconds(classifier.predict, documents) for _ in range(rounds)
-        ) / len(documents)
-        yield [f"{length:,}", f"{median * 1e6:.1f}", f"{median * 1e9 / length:.1f}"]
+def _median(run: Callable[[Any], object], given: Sequence[Any]) -> float:
+    return median(_seconds(run, one) for one in given)
 
 
-def show(rows: Iterator[list[str]]) -> None:
-    print()
-    for number, row in enumerate(rows):
-        print("| " + " | ".join(row) + " |")
-        if number == 0:
-            print("|" + "---:|" * len(row))
+def _seconds(run: Callable[[Any], object], given: Any) -> float:
+    start = time.process_time()
+    run(given)
+    return time.process_time() - start
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--alt", help="interpreter of an environment with alt-profanity-check")
-    parser.add_argument("--rounds", type=int, default=7)
-    arguments = parser.parse_args()
-    start = time.perf_counter()
-    classifier = load(DEFAULT_ARTIFACT)
-    loaded = time.perf_counter()
-    classifier.warm_up()
-    print(
-        f"Python {sys.version.split()[0]}, {classifier.version}: loaded in "
-        f"{(loaded - start) * 1e3:.0f} ms, warm after {(time.perf_counter() - loaded) * 1e3:.0f} ms"
-    )
-    with contextlib.ExitStack() as stack:
-        alt = stack.enter_context(contextlib.closing(Alt(arguments.alt))) if arguments.alt else None
-        show(batches(classifier, alt, arguments.rounds))
-    show(single(classifier, arguments.rounds))
-    show(lengths(classifier, arguments.rounds))
+    """Measure, and print the figures as they stand in the report."""
+    from benchmarks.report import scoring_tables  # noqa: PLC0415  (the report knows this module)
+
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path(__file__).parents[1]) as folder:
+        print(scoring_tables(measure(Path(folder), rounds=7)))
 
 
 if __name__ == "__main__":

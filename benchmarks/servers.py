@@ -47,7 +47,7 @@ class Service:
 @contextmanager
 def noop(folder: Path, size: Size) -> Iterator[Target]:
     """The application that stores nothing."""
-    with _stage(folder, size) as environment:
+    with stage(folder, size) as environment:
         command = _python("benchmarks.serve", "benchmarks.apps:noop")
         with _web(command, environment, folder) as target:
             yield target
@@ -57,7 +57,7 @@ def noop(folder: Path, size: Size) -> Iterator[Target]:
 def durable(folder: Path, size: Size) -> Iterator[Target]:
     """The service's web server and Redis, without a worker."""
     with (
-        _stage(folder, size) as environment,
+        stage(folder, size) as environment,
         _web(_python("moderation", "web"), environment, folder) as target,
     ):
         yield target
@@ -66,7 +66,7 @@ def durable(folder: Path, size: Size) -> Iterator[Target]:
 @contextmanager
 def per_request(folder: Path, size: Size) -> Iterator[Target]:
     """The plain design."""
-    with _stage(folder, size) as environment:
+    with stage(folder, size) as environment:
         command = _python("benchmarks.serve", "benchmarks.apps:per_request")
         with _web(command, environment, folder) as target:
             yield target
@@ -91,7 +91,7 @@ def isso_server(folder: Path, size: Size) -> Iterator[Target]:
 def service(folder: Path, size: Size) -> Iterator[Service]:
     """The service's web server and Redis, and one worker."""
     with (
-        _stage(folder, size) as environment,
+        stage(folder, size) as environment,
         _process(_python("moderation", "worker"), environment, folder / "worker.log") as worker,
         _web(_python("moderation", "web"), environment, folder) as target,
     ):
@@ -108,7 +108,7 @@ def everything(folder: Path) -> Iterator[tuple[Target, str]]:
 
 
 @contextmanager
-def _stage(folder: Path, size: Size) -> Iterator[dict[str, str]]:
+def stage(folder: Path, size: Size) -> Iterator[dict[str, str]]:
     """A Redis and a migrated database; the environment of the processes that use them."""
     folder.mkdir()
     redis = RedisServer(folder / "redis")

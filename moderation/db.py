@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
+import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -36,6 +37,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 16) -> None:
         # Parameters carry readers' e-mail addresses, so errors must not print them.
         options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size}
+        options |= {"json_serializer": _to_json, "json_deserializer": orjson.loads}
         if url.startswith("sqlite"):
             options["connect_args"] = {"timeout": LOCK_TIMEOUT, "check_same_thread": False}
         else:
@@ -102,6 +104,10 @@ class Database:
             raise _unreachable(self.engine, error) from None
         except CommandError as error:
             raise StartupError(f"the database cannot be migrated: {error}") from None
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _prepare_sqlite(connection: SQLiteConnection, _record: object) -> None:

@@ -6,7 +6,7 @@ moderator trusts its author; else it is approved. Whatever keeps the model from 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from math import isfinite
+from math import floor, isfinite
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -37,8 +37,8 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 # What the rules knew beyond the comment itself, kept so that other settings can be tried on it.
 FACTS_KEPT = tuple(f.name for f in fields(Facts) if f.name not in ("text", "name", "website"))
 
-# Spans of an explanation that are kept: what a moderator takes in at a glance.
-_SPANS_KEPT = 12
+SPANS_KEPT = 12
+"""Spans of an explanation that are kept: what a moderator takes in at a glance."""
 
 
 class SiteSettings(BaseModel):
@@ -78,7 +78,8 @@ class SiteSettings(BaseModel):
 class Decision:
     """What becomes of a comment, and all that it stands on.
 
-    `head` is the head of the model to explain: the one that decided, or else "reject".
+    `head` is the head of the model to explain: the one that decided, or else the one that gave
+    "reject" its probability.
     """
 
     status: Status
@@ -119,29 +120,30 @@ def decide(
     limits = {head: settings.thresholds.get(head, thresholds[head]) for head in scores}
     evidence |= {
         "able": prediction.able,
-        "scores": {head: round(score, 4) for head, score in scores.items()},
+        "scores": {head: _short(score) for head, score in scores.items()},
         "thresholds": limits,
     }
     status, reason, head = _conclude(
         prediction, scores, limits, findings, settings, trusted=facts.standing is Standing.TRUSTED
     )
-    return Decision(status, reason, head, model, prediction.reject, evidence)
+    return Decision(status, reason, prediction.summed(head), model, prediction.reject, evidence)
 
 
 def explained(decision: Decision, explanation: Explanation) -> Decision:
-    """The decision with the words that weighed most added to its evidence."""
-    spans = sorted(explanation.spans, key=lambda span: abs(span.weight), reverse=True)
+    """The decision with the words that weighed most, `SPANS_KEPT` of them, in its evidence."""
     words = {
         "head": explanation.head,
-        "bias": round(explanation.bias, 4),
-        "elsewhere": round(explanation.elsewhere, 4),
-        "spans": [
-            [span.start, span.end, round(span.weight, 4)]
-            for span in sorted(spans[:_SPANS_KEPT], key=lambda span: span.start)
-        ],
-        "others": round(sum(span.weight for span in spans[_SPANS_KEPT:]), 4),
+        "bias": _short(explanation.bias),
+        "elsewhere": _short(explanation.elsewhere),
+        "spans": [[start, end, _short(weight)] for start, end, weight in explanation.spans],
+        "others": _short(explanation.others),
     }
     return replace(decision, evidence=decision.evidence | {"explanation": words})
+
+
+def _short(number: float) -> float:
+    """The finite number to four decimals; `round` takes ten times as long."""
+    return floor(number * 10_000 + 0.5) / 10_000
 
 
 def _conclude(

@@ -58,7 +58,7 @@ _PAUSE_WHILE_BUSY = 0.005
 _LONGEST_GATHERING = 0.5
 
 # A job of about this many comments makes the most of a worker's time.
-_JOB_SIZE = 256
+_JOB_SIZE = 512
 
 # Groups of ids that are kept while Redis is down.
 _GROUPS_KEPT = 10_000

@@ -38,6 +38,9 @@ _WRITE = (
     )
 )
 
+# Of the table, not of the class: what the mapping adds to an insert is not needed.
+_RECORD = insert(Event.__table__)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -96,7 +99,7 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
     at = now_ms()
     values = [_values(change, row, actor) for change, row in allowed]
     connection.execute(_WRITE, values)
-    connection.execute(insert(Event), [_event(change, row, actor, at) for change, row in allowed])
+    connection.execute(_RECORD, [_event(change, row, actor, at) for change, row in allowed])
     _keep_alike(connection, allowed, values)
     return [
         Applied(change.comment_id, Status(row.status), change.to, row.version + 1)
@@ -128,7 +131,7 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
         .order_by(Comment.id)
         .with_for_update()
     )
-    return {row.id: row for row in connection.execute(query)}
+    return {row.id: row for row in connection.execute(query).all()}
 
 
 def _allowed(change: Change, row: Any, actor: Actor) -> bool:

@@ -26,6 +26,8 @@ Hashes of characters, words and what stands around them, one weight per feature 
 Disguised words (look-alike letters, digits and signs for letters, spaces, invisible characters,
 repeated letters) are read as what they were meant to be. Terms for groups of people are read as
 one and the same word, so that nothing can be learnt about one group that does not hold for all.
+About 2,500 words have a part (they deny, praise, disparage, threaten, tell, condemn, name a group
+or a thing), and the order of up to four of these is a feature too.
 Each head combines linear models of several kinds of label (see `training/datasets/formats.py`),
 on comments that those had not seen, which calibrates it too.
 
@@ -40,9 +42,8 @@ on comments that those had not seen, which calibrates it too.
 - Dialects are a known weakness of the tweets used, whose raters marked African-American English
   too often; they have little weight.
 - Comments in other languages, and those without a word that it knows, are left to a person.
-- The verdict (head reject) is less sure of spam than the head spam is: hold by both.
-- "Deserve" and other words of both hatred and respect, next to a group of people, may tip a
-  harmless sentence.
+- Hatred denied or condemned is often held, and hatred by implication missed: see the kinds of
+  sentences below.
 - The sets are from 2011 to 2023: newer slang, newer spam and newer events are unknown.
 """
 
@@ -59,14 +60,14 @@ def model_card(classifier: Classifier) -> str:
         "\nOn top of these, invented for this project: "
         f"{metadata['invented']['templates']:,} sentences from templates and "
         f"{metadata['invented']['disguised']:,} copies of comments above with words disguised. "
-        "None is in the figures. `toxigen_safenlp` is not trained on: its authors mean it for "
-        "research only.\n",
+        "None is in the figures of the next section. `toxigen_safenlp` is not trained on: its "
+        "authors mean it for research only.\n",
         "## Figures\n",
         f"Of models that had seen neither the comment nor its group (thread, page, video, near "
         f"repeats): each set was split by group into {metadata['recipe']['folds']} parts and "
         "judged by a model trained on the others. The shipped model is trained on all parts. In "
-        "brackets 95 % bootstrap intervals. *Approved* is the share of comments below the "
-        "threshold, *right* the share of those that their label calls publishable (Wilson "
+        "brackets 95 % intervals, bootstrapped by group. *Approved* is the share of comments below "
+        "the threshold, *right* the share of those that their label calls publishable (Wilson "
         "interval). Labels mean something else in every set.\n",
         *_figures(metadata),
         "\nOrdinary comments with a probability of spam above one half:\n",
@@ -81,6 +82,10 @@ def model_card(classifier: Classifier) -> str:
             f"- {name}: {_interval(share)} of {share['comments']:,}"
             for name, share in metadata["recall_disguised"].items()
         ),
+        "\n## Sentences about groups of people\n",
+        *_kinds(metadata["kinds"]),
+        "",
+        *_identities(metadata["identities"]),
         "\n## Thresholds\n",
         f"A comment is held from this probability on; goal: {metadata['goal']:.0%} of the "
         "comments below it are right, over all sets, and never above one half.\n",
@@ -120,6 +125,39 @@ def _figures(metadata: Mapping[str, Any]) -> Iterator[str]:
                 f"| {figures['approved']['share']:.0%} "
                 f"| {_interval(figures['approved']['right'])} |"
             )
+
+
+def _kinds(kinds: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        "Invented sentences by kind, judged by models fitted on neither them nor the words in "
+        "their slots (of lists of twelve and more), though the part of these words was listed: "
+        "share that head reject has on the right side of one "
+        f"half. Means over kinds: unwanted {kinds['means']['unwanted']:.3f}, harmless "
+        f"{kinds['means']['harmless']:.3f}.\n"
+    )
+    yield "| kind | should be | sentences | right |"
+    yield "|---|---|---:|---|"
+    for name, kind in kinds["kinds"].items():
+        yield (
+            f"| {name} | {'held' if kind['unwanted'] else 'published'} "
+            f"| {kind['right']['comments']:,} | {_interval(kind['right'])} |"
+        )
+
+
+def _identities(identities: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        "Sentences that no model is trained on, with every group in the same place: how well "
+        "hateful and harmless ones are told apart, and the widest gap between two groups in the "
+        "share of harmless ones at or above one half; with words that are new to the model, and "
+        "with words that it knows. Not all terms are read as one and the same word: those of "
+        "several words are not.\n"
+    )
+    yield "| words | head | AUC | gap | gap, terms of several words included |"
+    yield "|---|---|---|---|---|"
+    for words, heads in identities.items():
+        for head, figures in heads.items():
+            row = " | ".join(_interval(figure) for figure in figures.values())
+            yield f"| {words} | {head} | {row} |"
 
 
 def _ablation() -> Iterator[str]:

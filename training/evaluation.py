@@ -1,16 +1,25 @@
-"""Measures models on labelled comments: figures, curves, slices, errors, and two models paired."""
+"""Measures models on labelled comments: figures, curves, slices, errors, and two models paired.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+Comments are read, scored and let go of in batches; what stays is a few numbers of each, and the
+worst mistakes.
+"""
+
+import heapq
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from moderation.classifier import language
+from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import REJECT
+from moderation.classifier.prediction import REJECT, Prediction, Reason
 from training import metrics
 from training.metrics import Interval
 from training.records import Record
@@ -25,7 +34,29 @@ ERRORS = 15
 LEAST_OF_A_CLASS = 5
 """A slice with fewer comments of a class gets no figures."""
 
+MOST_SLICES = 25
+"""Of a kind; the largest ones are shown."""
+
+MEASURES: dict[str, metrics.Measure] = {
+    "AUC": metrics.auc,
+    "average precision": metrics.average_precision,
+    **{
+        f"recall at {rate:.0%} false positives": metrics.recall_at(rate)
+        for rate in FALSE_POSITIVE_RATES
+    },
+    "recall at 0.5": metrics.recall,
+    "false positives at 0.5": metrics.false_positive_rate,
+    "F1 at 0.5": metrics.f1,
+    "calibration error": metrics.calibration_error,
+}
+SLICE_MEASURES: dict[str, metrics.Measure] = {
+    "auc": metrics.auc,
+    "recall": metrics.recall,
+    "false_positives": metrics.false_positive_rate,
+}
+
 Points = list[tuple[float, float]]
+Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +67,21 @@ class Slice:
     name: str
     comments: int
     positives: int
-    auc: Interval | None
-    recall: Interval | None
-    false_positives: Interval | None
+    auc: Interval | None = None
+    recall: Interval | None = None
+    false_positives: Interval | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """A comment judged wrongly, with the probability given."""
+class Mistake(NamedTuple):
+    """A comment judged wrongly, with the probability given; `wrong` is how far it is from the
+    label."""
 
+    wrong: float
+    order: int
+    score: float
     text: str
     source: str
     key: str
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,81 +116,172 @@ class Evaluation:
     paired: Paired | None
 
 
+@dataclass(slots=True)
+class _Names:
+    """Strings as numbers."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    column: "array[int]" = field(default_factory=lambda: array("l"))
+
+    def add(self, name: str) -> None:
+        self.column.append(self.numbers.setdefault(name, len(self.numbers)))
+
+
+_KINDS = ("source", "length", "language", "groups of people")
+
+
+class _Columns(NamedTuple):
+    """Labels, probabilities and groups of all comments."""
+
+    labels: Floats
+    scores: Floats
+    groups: npt.NDArray[Any]
+
+
+class _Judged(NamedTuple):
+    """A head's probability, and that of the other model if there is one."""
+
+    score: float
+    able: bool
+    other: float | None
+
+
+class _Gathered:
+    """What is kept of the comments whose label for a head is known."""
+
+    def __init__(self) -> None:
+        self.labels, self.scores, self.others = array("d"), array("d"), array("d")
+        self.unable = 0
+        self.kinds = {kind: _Names() for kind in _KINDS}
+        self.groups = _Names()
+        self.mistakes: dict[bool, list[Mistake]] = {False: [], True: []}
+
+    def add(
+        self, record: Record, label: float, prediction: "_Judged", names: Sequence[str]
+    ) -> None:
+        number = len(self.labels)
+        score = prediction.score
+        self.labels.append(float(label >= 0.5))
+        self.scores.append(score)
+        self.unable += not prediction.able
+        if prediction.other is not None:
+            self.others.append(prediction.other)
+        for kind, name in zip(_KINDS, names, strict=True):
+            self.kinds[kind].add(name)
+        self.groups.add(f"group {record.group}" if record.group else f"row {number}")
+        if (score >= 0.5) != (label >= 0.5):
+            text, source, key = record.document.text, record.source, record.key
+            mistake = Mistake(abs(score - label), -number, score, text, source, key)
+            self._remember(mistake, missed=label >= 0.5)
+
+    def _remember(self, mistake: Mistake, *, missed: bool) -> None:
+        worst = self.mistakes[missed]
+        if len(worst) < ERRORS:
+            heapq.heappush(worst, mistake)
+        else:
+            heapq.heappushpop(worst, mistake)
+
+
 def evaluate(
     classifier: Classifier,
-    records: Sequence[Record],
+    records: Iterable[Record],
     *,
-    head: str = REJECT,
+    heads: Sequence[str] = (),
     against: Classifier | None = None,
     seed: int = 0,
-) -> Evaluation:
-    """Measure one head on the records whose label for it is known.
+    scored: Progress = lambda _: None,
+    measured: Callable[[], None] = lambda: None,
+) -> list[Evaluation]:
+    """Measure heads on the records whose label for them is known; without `heads`, all of which
+    any record has a label. `scored` is called with numbers of records, `measured` after each
+    head.
 
-    ValueError when these are not of both classes.
+    ValueError when a head's labels are not of both classes, or when there are none at all.
     """
-    known = [record for record in records if head in record.labels]
-    labels = np.array([float(record.labels[head] >= 0.5) for record in known])
-    if len(np.unique(labels)) < 2:
+    gathered = _gather(classifier, records, against, scored)
+    chosen = tuple(heads) or tuple(head for head in HEADS if head in gathered)
+    if not chosen:
+        raise ValueError("there are no usable labels")
+    evaluations = []
+    for head in chosen:
+        evaluations.append(_evaluation(classifier, gathered.get(head), head, against, seed))
+        measured()
+    return evaluations
+
+
+def _gather(
+    classifier: Classifier,
+    records: Iterable[Record],
+    against: Classifier | None,
+    scored: Progress,
+) -> dict[str, _Gathered]:
+    gathered: dict[str, _Gathered] = {}
+    terms = set(groups())
+    stream = iter(records)
+    while batch := list(islice(stream, BATCH)):
+        documents = [record.document for record in batch]
+        ours = classifier.predict(documents)
+        theirs = against.predict(documents) if against else [None] * len(batch)
+        for record, our, their in zip(batch, ours, theirs, strict=True):
+            names = (
+                record.source,
+                _length_name(len(record.document.text)),
+                language.detect(record.document.text) or "unclear",
+                _first_term(record.document.text, terms),
+            )
+            for head, label in record.labels.items():
+                other = _probability(their, head) if their else None
+                judged = _Judged(_probability(our, head), our.able, other)
+                gathered.setdefault(head, _Gathered()).add(record, label, judged, names)
+        scored(len(batch))
+    return gathered
+
+
+def _probability(prediction: Prediction, head: str) -> float:
+    return prediction.reject if head == REJECT else prediction.reasons[Reason(head)]
+
+
+def _evaluation(
+    classifier: Classifier,
+    gathered: _Gathered | None,
+    head: str,
+    against: Classifier | None,
+    seed: int,
+) -> Evaluation:
+    labels = np.array(gathered.labels if gathered else [], float)
+    if gathered is None or len(np.unique(labels)) < 2:
         raise ValueError(f"comments of both classes are needed for {head!r}")
-    scores, able = score(classifier, known, head)
-    fpr, tpr, _ = roc_curve(labels, scores)
-    precision, recall, _ = precision_recall_curve(labels, scores)
+    scores = np.array(gathered.scores, float)
+    columns = _Columns(labels, scores, np.array(gathered.groups.column))
+    _, positives, negatives = metrics.ranking(labels, scores)
+    rates, recalls = negatives / negatives[-1], positives / positives[-1]
     return Evaluation(
         model=classifier.version,
         head=head,
-        comments=len(known),
+        comments=len(labels),
         positives=int(labels.sum()),
-        unable=int((~able).sum()),
-        figures=_figures(labels, scores, seed),
-        roc=_thin(fpr, tpr),
-        precision_recall=_thin(recall, precision),
+        unable=gathered.unable,
+        figures=metrics.bootstraps(MEASURES, labels, scores, seed, columns.groups),
+        roc=_thin(np.append(0, rates), np.append(0, recalls)),
+        precision_recall=_thin(recalls, positives / (positives + negatives)),
         calibration=_calibration(labels, scores),
         histogram=_histogram(labels, scores),
-        slices=list(_slices(known, labels, scores, seed)),
-        false_positives=_mistakes(known, scores, (labels == 0) & (scores >= 0.5), -scores),
-        false_negatives=_mistakes(known, scores, (labels == 1) & (scores < 0.5), scores),
-        paired=_paired(against, known, labels, scores, head=head, seed=seed) if against else None,
+        slices=[
+            part for kind in _KINDS for part in _slices(kind, gathered.kinds[kind], columns, seed)
+        ],
+        false_positives=sorted(gathered.mistakes[False], reverse=True),
+        false_negatives=sorted(gathered.mistakes[True], reverse=True),
+        paired=_paired(against.version, np.array(gathered.others), columns, seed)
+        if against
+        else None,
     )
 
 
-def score(
-    classifier: Classifier, records: Sequence[Record], head: str
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """(probability of the head, whether the model was able to judge) per record."""
-    predictions = [
-        prediction
-        for start in range(0, len(records), BATCH)
-        for prediction in classifier.predict(
-            [record.document for record in records[start : start + BATCH]]
-        )
-    ]
-    values = [
-        p.reject if head == REJECT else {reason.value: v for reason, v in p.reasons.items()}[head]
-        for p in predictions
-    ]
-    return np.array(values), np.array([p.able for p in predictions])
-
-
-def _figures(labels: Floats, scores: Floats, seed: int) -> dict[str, Interval]:
-    measures: dict[str, metrics.Measure] = {
-        "AUC": metrics.auc,
-        "average precision": metrics.average_precision,
-        **{
-            f"recall at {rate:.0%} false positives": metrics.recall_at(rate)
-            for rate in FALSE_POSITIVE_RATES
-        },
-        "F1 at 0.5": metrics.f1,
-        "calibration error": metrics.calibration_error,
-    }
-    return {
-        name: metrics.bootstrap(measure, labels, scores, seed) for name, measure in measures.items()
-    }
-
-
 def _thin(x: Floats, y: Floats, points: int = 200) -> Points:
-    """At most about `points` of a curve, ends included."""
-    step = max(1, len(x) // points)
-    chosen = sorted({*range(0, len(x), step), len(x) - 1})
+    """At most about `points` of a curve, evenly spread over its length, ends included."""
+    length = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
+    chosen = np.searchsorted(length, np.linspace(0, length[-1], points))
+    chosen = np.unique(np.append(np.minimum(chosen, len(x) - 1), [0, len(x) - 1]))
     return [(float(x[place]), float(y[place])) for place in chosen]
 
 
@@ -177,37 +301,21 @@ def _histogram(labels: Floats, scores: Floats) -> tuple[list[int], list[int]]:
     return negative.tolist(), positive.tolist()
 
 
-def _slices(
-    records: Sequence[Record], labels: Floats, scores: Floats, seed: int
-) -> Iterator[Slice]:
-    for kind, names in (
-        ("source", [record.source for record in records]),
-        ("length", [_length_name(len(record.document.text)) for record in records]),
-        ("language", [language.detect(r.document.text) or "unclear" for r in records]),
-        ("groups of people", _group_names(records)),
-    ):
-        array = np.array(names)
-        for name in dict.fromkeys(sorted(names)):
-            rows = np.flatnonzero(array == name)
-            yield _slice(kind, name, labels[rows], scores[rows], seed)
-
-
-def _slice(kind: str, name: str, labels: Floats, scores: Floats, seed: int) -> Slice:
-    positives = int(labels.sum())
-    enough = min(positives, len(labels) - positives) >= LEAST_OF_A_CLASS
-
-    def interval(measure: metrics.Measure) -> Interval | None:
-        return metrics.bootstrap(measure, labels, scores, seed) if enough else None
-
-    return Slice(
-        kind=kind,
-        name=name,
-        comments=len(labels),
-        positives=positives,
-        auc=interval(metrics.auc),
-        recall=interval(lambda y, p: float(np.mean(p[y == 1] >= 0.5))),
-        false_positives=interval(lambda y, p: float(np.mean(p[y == 0] >= 0.5))),
-    )
+def _slices(kind: str, names: _Names, judged: "_Columns", seed: int) -> Iterator[Slice]:
+    labels, scores, resampled = judged
+    column = np.array(names.column)
+    sizes = Counter(dict(enumerate(np.bincount(column, minlength=len(names.numbers)).tolist())))
+    shown = {number for number, _ in sizes.most_common(MOST_SLICES)}
+    for name, number in sorted(names.numbers.items()):
+        if number in shown:
+            rows = np.flatnonzero(column == number)
+            positives = int(labels[rows].sum())
+            figures: dict[str, Interval] = {}
+            if min(positives, len(rows) - positives) >= LEAST_OF_A_CLASS:
+                figures = metrics.bootstraps(
+                    SLICE_MEASURES, labels[rows], scores[rows], seed, resampled[rows]
+                )
+            yield Slice(kind, name, len(rows), positives, **figures)
 
 
 def _length_name(length: int) -> str:
@@ -217,60 +325,28 @@ def _length_name(length: int) -> str:
     return f"over {LENGTHS[-1]:5} characters"
 
 
-def _group_names(records: Sequence[Record]) -> list[str]:
-    """The first term for a group of people in each comment, "none" without one."""
-    terms = set(groups())
-
-    def first(record: Record) -> str:
-        words = ("".join(c if c.isalpha() else " " for c in record.document.text.lower())).split()
-        return next((word for word in words if word in terms), "none")
-
-    return [first(record) for record in records]
+def _first_term(text: str, terms: set[str]) -> str:
+    """The first term for a group of people, "none" without one."""
+    words = "".join(c if c.isalpha() else " " for c in text.lower()).split()
+    return next((word for word in words if word in terms), "none")
 
 
-def _mistakes(
-    records: Sequence[Record], scores: Floats, rows: npt.NDArray[np.bool_], order: Floats
-) -> list[Mistake]:
-    """The comments furthest on the wrong side."""
-    chosen = np.flatnonzero(rows)
-    worst = chosen[np.argsort(order[chosen], kind="stable")][:ERRORS]
-    return [
-        Mistake(
-            records[row].document.text, records[row].source, records[row].key, float(scores[row])
-        )
-        for row in worst
+def _paired(other: str, theirs: Floats, judged: "_Columns", seed: int) -> Paired:
+    labels, scores, resampled = judged
+    draw = metrics.resamples(labels, resampled, np.random.default_rng(seed))
+    differences = [
+        metrics.auc(labels, scores, counts) - metrics.auc(labels, theirs, counts)
+        for counts in islice(draw, metrics.RESAMPLES)
     ]
-
-
-def _paired(
-    other: Classifier,
-    records: Sequence[Record],
-    labels: Floats,
-    scores: Floats,
-    *,
-    head: str,
-    seed: int,
-) -> Paired:
-    theirs, _ = score(other, records, head)
-    generator = np.random.default_rng(seed)
-    classes = [np.flatnonzero(labels == c) for c in (0, 1)]
-    differences = []
-    for _ in range(metrics.RESAMPLES):
-        rows = np.concatenate([generator.choice(c, len(c)) for c in classes])
-        differences.append(
-            metrics.auc(labels[rows], scores[rows]) - metrics.auc(labels[rows], theirs[rows])
-        )
     low, high = np.percentile(differences, [2.5, 97.5])
+    value = metrics.auc(labels, scores) - metrics.auc(labels, theirs)
     right, theirs_right = (scores >= 0.5) == labels, (theirs >= 0.5) == labels
     only_this, only_other = int((right & ~theirs_right).sum()), int((theirs_right & ~right).sum())
+    differing = only_this + only_other
     return Paired(
-        other=other.version,
-        difference=Interval(
-            metrics.auc(labels, scores) - metrics.auc(labels, theirs), float(low), float(high)
-        ),
+        other=other,
+        difference=Interval(value, float(low), float(high)),
         only_this_right=only_this,
         only_other_right=only_other,
-        p_value=float(binomtest(only_this, only_this + only_other).pvalue)
-        if only_this + only_other
-        else 1.0,
+        p_value=float(binomtest(only_this, differing).pvalue) if differing else 1.0,
     )

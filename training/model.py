@@ -6,7 +6,6 @@ which both combines and calibrates them. Sums of linear models are linear: each 
 weight per feature.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,17 +13,15 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array, hstack
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from training.logistic import TellingLogisticRegression
 from training.softlabels import Floats, harden
 
 Progress = Callable[[], None]
 
-TOLERANCE, MOST_STEPS = 5e-5, 120
-SMOOTHING = 5.0
-LEAST_RATIO = 0.01
-"""Keeps every feature usable."""
+TOLERANCE, MOST_WALKS = 0.1, 12
+"""Further walks change weights by less than rounding them to a byte does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Linear:
     intercept: float
 
     def __call__(self, matrix: csr_array[np.float32]) -> Floats:
-        return np.asarray(matrix @ self.weights) + self.intercept
+        return np.asarray(matrix @ self.weights.astype(matrix.dtype), float) + self.intercept
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +60,8 @@ def fit_tasks(
     folds: npt.NDArray[np.int64],
     domains: npt.NDArray[np.int64],
     settings: Sequence[Setting],
-    jobs: int,
-    progress: Progress,
+    jobs: int = 1,
+    progress: Progress = lambda: None,
 ) -> list[Task]:
     """One task per column of `labels` (NaN where unknown). Same result for any `jobs`."""
     offsets = csr_array(
@@ -72,46 +69,39 @@ def fit_tasks(
         (len(domains), int(domains.max()) + 1),
     )
     wide = csr_array(hstack([matrix, offsets], format="csr"))
-    calls = (
-        joblib.delayed(_fit_task)(
+    features = matrix.shape[1]
+
+    def fit(number: int, held: int | None) -> Linear | None:
+        known = ~np.isnan(labels[:, number])
+        if len(np.unique(labels[known, number] >= 0.5)) < 2:
+            # Nothing to learn from: a recipe need not have a set for every task.
+            return None
+        setting = settings[number]
+        seen = known if held is None else known & (folds != held)
+        model = fit_linear(
             wide if setting.per_domain else matrix,
-            features=matrix.shape[1],
-            labels=column,
-            weights=weights,
-            folds=folds,
-            regularisation=setting.regularisation,
+            np.where(known, labels[:, number], 0.0),
+            np.where(seen, weights, 0.0),
+            setting.regularisation,
         )
-        for column, setting in zip(labels.T.copy(), settings, strict=True)
+        return _in_first_domain(model, features)
+
+    # The compiled solver does not hold the interpreter's lock, and threads share the matrix.
+    parts = [*np.unique(folds).tolist(), None]
+    calls = [(number, held) for number in range(labels.shape[1]) for held in parts]
+    fitted = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
+        joblib.delayed(fit)(*call) for call in calls
     )
     tasks = []
-    for task in joblib.Parallel(n_jobs=jobs, return_as="generator")(calls):
-        tasks.append(task)
+    for _ in settings:
+        models = [next(fitted) for _ in parts]
         progress()
+        unseen = np.zeros(len(labels))
+        for held, model in zip(parts[:-1], models, strict=False):
+            if model is not None:
+                unseen[folds == held] = model(matrix)[folds == held]
+        tasks.append(Task(models[-1] or Linear(np.zeros(features), 0.0), unseen))
     return tasks
-
-
-def _fit_task(
-    matrix: csr_array[np.float32],
-    *,
-    features: int,
-    labels: Floats,
-    weights: Floats,
-    folds: npt.NDArray[np.int64],
-    regularisation: float,
-) -> Task:
-    known = np.flatnonzero(~np.isnan(labels))
-    unseen = np.zeros(len(labels))
-    if len(np.unique(labels[known] >= 0.5)) < 2:
-        # Nothing to learn from: a recipe need not have a set for every task.
-        return Task(Linear(np.zeros(features), 0.0), unseen)
-    start: Linear | None = None
-    for fold in np.unique(folds):
-        rows = known[folds[known] != fold]
-        start = fit_linear(matrix[rows], labels[rows], weights[rows], regularisation)
-        held = np.flatnonzero(folds == fold)
-        unseen[held] = _in_first_domain(start, features)(matrix[held][:, :features])
-    full = fit_linear(matrix[known], labels[known], weights[known], regularisation, start)
-    return Task(_in_first_domain(full, features), unseen)
 
 
 def _in_first_domain(model: Linear, features: int) -> Linear:
@@ -120,52 +110,12 @@ def _in_first_domain(model: Linear, features: int) -> Linear:
 
 
 def fit_linear(
-    matrix: csr_array[np.float32],
-    labels: Floats,
-    weights: Floats,
-    regularisation: float,
-    start: Linear | None = None,
+    matrix: csr_array[np.float32], labels: Floats, weights: Floats, regularisation: float
 ) -> Linear:
-    """Logistic regression on probabilities; ValueError when all labels are the same.
-
-    Features that tell the classes apart by themselves are penalised less.
-    """
-    sizes = telling(matrix, labels, weights)
-    rows, classes, shares = harden(labels, weights)
-    # The loss is a mean: a rare class makes its gradient small, so the tolerance is small too.
-    share = float(np.average(labels, weights=weights))
-    tolerance = TOLERANCE * min(share, 1 - share)
-    model = LogisticRegression(
-        C=regularisation, tol=tolerance, max_iter=MOST_STEPS, warm_start=True
-    )
-    if start is not None:
-        model.coef_ = (start.weights / sizes)[None, :].astype(np.float32)
-        model.intercept_ = np.array([start.intercept], np.float32)
-    scaled = matrix[rows]
-    scaled.data *= sizes[scaled.indices]
-    with warnings.catch_warnings():
-        # The last steps change weights that rounding to a byte changes more.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(scaled, classes, sample_weight=shares.astype(np.float32))
-    return Linear((model.coef_[0] * sizes).astype(np.float64), float(model.intercept_[0]))
-
-
-def telling(
-    matrix: csr_array[np.float32], labels: Floats, weights: Floats
-) -> npt.NDArray[np.float32]:
-    """Per feature the square root of its absolute log-count ratio, of mean square 1.
-
-    The ratio is that of Wang and Manning 2012 (NB-SVM), who multiply by it; the root did better
-    on our sets, above all for rare classes, and so did `SMOOTHING` counts where they add 1.
-    """
-    present = csr_array((np.ones_like(matrix.data), matrix.indices, matrix.indptr), matrix.shape)
-    positive, negative = labels * weights, (1 - labels) * weights
-    share = positive.sum() / weights.sum()
-    ratio = np.log(
-        (present.T @ positive + SMOOTHING * share) / (positive.sum() + SMOOTHING)
-    ) - np.log((present.T @ negative + SMOOTHING * (1 - share)) / (negative.sum() + SMOOTHING))
-    sizes: Floats = np.sqrt(np.abs(ratio) + LEAST_RATIO)
-    return np.asarray(sizes / np.sqrt(np.mean(sizes**2)), np.float32)
+    """Logistic regression on probabilities; ValueError when all labels are the same."""
+    model = TellingLogisticRegression(C=regularisation, tol=TOLERANCE, max_iter=MOST_WALKS)
+    model.fit(matrix, labels, sample_weight=weights)
+    return Linear(model.coef_[0].astype(np.float64), float(model.intercept_[0]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """The recipe file: which sets, with what weight, and the settings of the model."""
 
 import tomllib
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from training.datasets.columns import Columns
 from training.datasets.formats import READERS
 
 DEFAULT_RECIPE = Path(__file__).with_name("recipes") / "general.toml"
@@ -17,6 +19,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Split(StrEnum):
+    """What rows that stay together have in common."""
+
+    GROUP = "group"
+    SOURCE = "source"
+    TIME = "time"
+
+
 class SetRecipe(_Strict):
     """One data set, a file that `training.datasets.columns` reads, relative to the folder given.
 
@@ -24,11 +34,17 @@ class SetRecipe(_Strict):
     them into heads; 0 also keeps the set out of all figures. `domain`: sets of one domain share a
     base rate; set one where rows were chosen so that their share of unwanted comments says
     nothing. `exclude`: rows whose fields have these values are left out.
+
+    A published set has a `reader` of its own; a set of your own says in `columns` where it has what
+    (see `Columns`), and in `split` which rows stay together when the data is split: those of a
+    `group`, of a `source`, or of a month ("time").
     """
 
     name: str
     file: str
-    reader: Annotated[str, Field(pattern="^(" + "|".join(READERS) + ")$")]
+    reader: Annotated[str, Field(pattern="^(" + "|".join(READERS) + ")$")] = ""
+    columns: Columns | None = None
+    split: Split = Split.GROUP
     weight: Annotated[float, Field(gt=0)] = 1.0
     calibration: Annotated[float, Field(ge=0)] = 1.0
     domain: str = ""
@@ -37,6 +53,12 @@ class SetRecipe(_Strict):
     exclude: dict[str, str] = {}
     licence: str
     attribution: str
+
+    @model_validator(mode="after")
+    def _is_read_in_one_way(self) -> Self:
+        if bool(self.reader) == bool(self.columns):
+            raise ValueError(f"set {self.name!r} needs a reader or columns, and not both")
+        return self
 
 
 class Recipe(_Strict):
@@ -64,7 +86,18 @@ class Recipe(_Strict):
     emphasis: dict[str, Annotated[float, Field(gt=0)]] = {}
     sets: Annotated[list[SetRecipe], Field(min_length=1)]
 
+    @field_validator("regularisation")
+    @classmethod
+    def _has_a_default(cls, regularisation: dict[str, float]) -> dict[str, float]:
+        if "default" not in regularisation:
+            raise ValueError("'default' is missing")
+        return regularisation
+
 
 def read(path: Path) -> Recipe:
-    """The recipe in a TOML file; pydantic's ValidationError or tomllib's TOMLDecodeError."""
-    return Recipe.model_validate(tomllib.loads(path.read_text("utf-8")))
+    """The recipe in a TOML file; pydantic's ValidationError, or ValueError when it is no TOML."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return Recipe.model_validate(content)

@@ -1,10 +1,11 @@
 """The HTML report of an evaluation: one file, no script, nothing fetched."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from training.evaluation import Evaluation, Points
+from training.evaluation import Evaluation, Points, Slice
 from training.metrics import Interval
 
 WIDTH, HEIGHT = 320, 240
@@ -19,7 +20,7 @@ def render(evaluations: Sequence[Evaluation]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"path": svg_path, "interval": interval}
+    environment.filters |= {"path": svg_path, "interval": interval, "by_kind": by_kind}
     return environment.get_template("report.html").render(
         evaluations=evaluations, width=WIDTH, height=HEIGHT
     )
@@ -35,3 +36,9 @@ def interval(figure: Interval | None) -> str:
     if figure is None:
         return "–"
     return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
+
+
+def by_kind(slices: Sequence[Slice]) -> Iterator[tuple[str, list[Slice]]]:
+    """(kind, slices of that kind)"""
+    for kind, group in groupby(slices, key=lambda part: part.kind):
+        yield kind, list(group)

@@ -24,13 +24,15 @@ def score_lines(
     documents = (_document(line, f"{source}, line {number}") for number, line in numbered)
     while batch := list(islice(documents, BATCH)):
         predictions = classifier.predict(batch)
-        for document, prediction in zip(batch, predictions, strict=True):
-            result = _result(prediction, classifier.version)
-            if explain:
-                result["explanations"] = {
-                    head: _explanation(classifier.explain([document], head)[0]) for head in HEADS
-                }
-            yield result
+        results = [_result(prediction, classifier.version) for prediction in predictions]
+        if explain:
+            for head in HEADS:
+                summed = [prediction.summed(head) for prediction in predictions]
+                for result, explanation in zip(
+                    results, classifier.explain(batch, summed), strict=True
+                ):
+                    result.setdefault("explanations", {})[head] = _explanation(explanation)
+        yield from results
 
 
 def _document(line: bytes, place: str) -> Document:
@@ -57,6 +59,7 @@ def _result(prediction: Prediction, version: str) -> dict[str, Any]:
 
 def _explanation(explanation: Explanation) -> dict[str, Any]:
     return {
+        "head": explanation.head,
         "bias": explanation.bias,
         "elsewhere": explanation.elsewhere,
         "spans": [[span.start, span.end, span.weight] for span in explanation.spans],

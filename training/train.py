@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,18 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from scipy.special import expit
+from sklearn.pipeline import Pipeline
 
 from moderation.classifier import artifact
 from moderation.classifier.features import BUCKET_BITS
 from moderation.classifier.hashing import bitmap
-from moderation.classifier.parameters import HEADS, Parameters
+from moderation.classifier.parameters import HEADS, Parameters, with_spam
+from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Reason
 from training import invented, measures
 from training.datasets.formats import AUXILIARY_TASKS
 from training.datasets.loading import LoadedSet, load_set
-from training.model import Linear, Setting, Task, combine, fit_tasks, fold_in
+from training.heads import CommentHeads
 from training.recipe import Recipe
 from training.records import Record
 from training.softlabels import Floats
@@ -46,6 +47,7 @@ class Table:
         self.weights = np.array([record.weight for record in records])
         self.calibration = np.array([record.calibration for record in records])
         self.sources = np.array([record.source for record in records])
+        self.keys = np.array([record.key for record in records], object)
         self.folds = folds(records, recipe.folds, recipe.seed)
         self.groups = np.array([f"{record.origin}/{record.group}" for record in records], object)
         self.disguised = self.sources == invented.DISGUISED
@@ -61,22 +63,12 @@ class Table:
         return np.flatnonzero(~np.isnan(self.labels[:, head]))
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """The heads as linear models, and for every record the log-odds of heads that saw neither it
-    nor its group."""
-
-    heads: list[Linear]
-    unseen: Floats
-
-
 def train(recipe: Recipe, data: Path, output: Path, console: Console, jobs: int) -> str:
     """Train, write the artifact to `output`, return its version.
 
     OSError when a set cannot be read.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+    with progress_bars(console) as progress:
         loaded = [
             load_set(data, item) for item in progress.track(recipe.sets, description="Reading sets")
         ]
@@ -84,47 +76,81 @@ def train(recipe: Recipe, data: Path, output: Path, console: Console, jobs: int)
             for sentence in item.skipped.describe():
                 console.print(f"{item.recipe.name}: {sentence}")
         table = Table(collect(recipe, loaded), recipe)
-        task = progress.add_task("Features", total=1)
-        vectorizer = CommentVectorizer(
-            features=recipe.features,
-            least_frequency=recipe.least_frequency,
-            common=recipe.common,
+        model = fit(recipe, table, jobs, progress)
+        fitted = parameters(model)
+        unseen = with_spam(model["heads"].unseen_)
+        metadata = _metadata(recipe, loaded, table, unseen, progress)
+        classifier = Classifier(fitted, recipe.name, metadata)
+        metadata["identities"] = measures.identities(
+            lambda documents: classifier.log_odds(documents)[0], recipe.seed
         )
-        matrix = vectorizer.fit_transform(table.documents)
-        progress.advance(task)
-        task = progress.add_task("Fitting", total=len(TASKS))
-        tasks = fit_tasks(
-            matrix,
-            labels=table.labels,
-            weights=table.weights,
-            folds=table.folds,
-            domains=table.domains,
-            settings=settings(recipe),
-            jobs=jobs,
-            progress=lambda: progress.advance(task),
-        )
-    trained = fit_heads(tasks, table, recipe.emphasis)
-    weights, scales = quantise(trained.heads, vectorizer.idf_)
-    parameters = Parameters(
-        tables=vectorizer.tables_,
-        kept=bitmap(vectorizer.buckets_, BUCKET_BITS),
+    return artifact.dump(output, fitted, metadata)
+
+
+def progress_bars(console: Console) -> Progress:
+    """Bars with the time taken and the time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=console)
+
+
+def estimator(recipe: Recipe, jobs: int) -> Pipeline:
+    """What a recipe trains: documents to log-odds of `HEADS`."""
+    default = recipe.regularisation["default"]
+    return Pipeline(
+        [
+            (
+                "features",
+                CommentVectorizer(
+                    features=recipe.features,
+                    least_frequency=recipe.least_frequency,
+                    common=recipe.common,
+                ),
+            ),
+            (
+                "heads",
+                CommentHeads(
+                    heads=len(HEADS),
+                    regularisation=[recipe.regularisation.get(task, default) for task in TASKS],
+                    # A set's kind of comment is what spam is made of: with intercepts of its own
+                    # per domain, thresholds came out wrong.
+                    per_domain=[task != Reason.SPAM for task in TASKS],
+                    uses=[_uses(head) for head in HEADS],
+                    n_jobs=jobs,
+                ),
+            ),
+        ]
+    )
+
+
+def fit(recipe: Recipe, table: Table, jobs: int, progress: Progress) -> Pipeline:
+    """The recipe's estimator, fitted on the table; ValueError when a head has one class only."""
+    reading = progress.add_task("Features", total=2 * len(table.documents))
+    fitting = progress.add_task("Fitting", total=len(TASKS))
+    return estimator(recipe, jobs).fit(
+        table.documents,
+        without_spam(table.labels),
+        features__progress=lambda count: progress.advance(reading, count),
+        heads__sample_weight=table.weights,
+        heads__folds=table.folds,
+        heads__domains=table.domains,
+        heads__calibration=calibration_weights(table, recipe.emphasis),
+        heads__progress=lambda: progress.advance(fitting),
+    )
+
+
+def parameters(model: Pipeline) -> Parameters:
+    """The fitted estimator as the service scores with it."""
+    features, heads = model["features"], model["heads"]
+    weights, scales = quantise(heads.coef_, features.idf_)
+    return Parameters(
+        tables=features.tables_,
+        kept=bitmap(features.buckets_, BUCKET_BITS),
         weights=weights,
-        idf=vectorizer.idf_,
+        idf=features.idf_,
         scales=scales,
-        bias=np.array([head.intercept for head in trained.heads]),
+        bias=heads.intercept_,
         least_known=LEAST_KNOWN,
     )
-    return artifact.dump(output, parameters, _metadata(recipe, loaded, table, trained.unseen))
-
-
-def settings(recipe: Recipe) -> list[Setting]:
-    """Of each task. Spam has no intercepts of its own per domain: there a set's kind of comment
-    is what spam is made of, and thresholds came out wrong."""
-    default = recipe.regularisation["default"]
-    return [
-        Setting(recipe.regularisation.get(task, default), per_domain=task != Reason.SPAM)
-        for task in TASKS
-    ]
 
 
 def collect(recipe: Recipe, loaded: Iterable[LoadedSet]) -> list[Record]:
@@ -134,36 +160,35 @@ def collect(recipe: Recipe, loaded: Iterable[LoadedSet]) -> list[Record]:
     return [
         *real,
         *invented.disguised(real, words, recipe.disguised, recipe.seed),
-        *invented.templates(recipe.per_template, recipe.seed),
+        *invented.templates(recipe.per_template, recipe.seed, recipe.folds),
     ]
 
 
-def fit_heads(tasks: Sequence[Task], table: Table, emphasis: Mapping[str, float]) -> Trained:
-    """Combine the tasks into each head; for the unseen log-odds without the record's fold."""
-    margins = np.column_stack([task.unseen for task in tasks])
-    heads = []
-    unseen = np.zeros((len(margins), len(HEADS)))
-    for number in range(len(HEADS)):
+def without_spam(labels: Floats) -> Floats:
+    """The labels (records x `TASKS`) with the verdict on spam unknown: the head of spam speaks for
+    it (see `with_spam`), and the verdict's own sum is free for everything else."""
+    kept = labels.copy()
+    kept[labels[:, HEADS.index(Reason.SPAM)] >= 0.5, HEADS.index(REJECT)] = np.nan
+    return kept
+
+
+def calibration_weights(table: Table, emphasis: Mapping[str, float]) -> Floats:
+    """Records x `HEADS`: how much a record counts in combining tasks into the head."""
+    found = np.zeros((len(table.documents), len(HEADS)))
+    for number, head in enumerate(HEADS):
         rows = _calibrating(table, number)
         labels = table.labels[rows, number]
         if len(np.unique(labels >= 0.5)) < 2:
-            raise ValueError(f"no set of the recipe has both classes of {HEADS[number]!r}")
+            raise ValueError(f"no set of the recipe has both classes of {head!r}")
         weights = table.calibration[rows] * _balance(labels, table.sources[rows])
-        weights *= 1 + (emphasis.get(HEADS[number], 1.0) - 1) * labels
-        uses = _uses(HEADS[number])
-        heads.append(fold_in(tasks, combine(margins[rows], labels, weights, uses)))
-        for fold in np.unique(table.folds):
-            others = table.folds[rows] != fold
-            found = combine(margins[rows[others]], labels[others], weights[others], uses)
-            held = table.folds == fold
-            unseen[held, number] = found(margins[held])
-    return Trained(heads, unseen)
+        found[rows, number] = weights * (1 + (emphasis.get(head, 1.0) - 1) * labels)
+    return found
 
 
 def _calibrating(table: Table, head: int) -> npt.NDArray[np.int64]:
     """Rows that a head is combined and calibrated on. The reasons are defined by real comments
     rated for them; only the verdict takes a share of the invented ones."""
-    rows = table.known(head)
+    rows = np.flatnonzero(~np.isnan(without_spam(table.labels)[:, head]))
     rows = rows[table.calibration[rows] > 0]
     if HEADS[head] == REJECT:
         return rows
@@ -182,25 +207,27 @@ def _balance(labels: Floats, sources: npt.NDArray[np.str_]) -> Floats:
 
 
 def _uses(head: str) -> list[int]:
-    """The tasks that a head may draw on. Spam is a matter of its own; only the verdict needs
-    both."""
-    if head == Reason.SPAM:
-        return [TASKS.index(Reason.SPAM)]
-    return [n for n, task in enumerate(TASKS) if task != Reason.SPAM or head == REJECT]
+    """The tasks that a head may draw on. Spam is a matter of its own."""
+    return [n for n, task in enumerate(TASKS) if (task == Reason.SPAM) == (head == Reason.SPAM)]
 
 
 def quantise(
-    heads: Sequence[Linear], idf: npt.NDArray[np.uint8]
+    coefficients: Floats, idf: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.int8], Floats]:
-    """(whole numbers from -127 to 127, features x heads; what one of them is worth per head)"""
-    weights = np.column_stack([head.weights for head in heads]) * idf[:, None]
+    """Coefficients, heads x features, as whole numbers from -127 to 127, features x heads, and what
+    one of them is worth per head."""
+    weights = np.ascontiguousarray(coefficients.T) * idf[:, None]
     scales = np.abs(weights).max(axis=0) / 127
     scales[scales == 0] = 1.0
     return np.round(weights / scales).astype(np.int8), scales
 
 
 def _metadata(
-    recipe: Recipe, loaded: Sequence[LoadedSet], table: Table, unseen: Floats
+    recipe: Recipe,
+    loaded: Sequence[LoadedSet],
+    table: Table,
+    unseen: Floats,
+    progress: Progress,
 ) -> dict[str, Any]:
     scores = expit(unseen)
     thresholds = {}
@@ -239,6 +266,7 @@ def _metadata(
             **{name: version_of(name) for name in ("numpy", "scipy", "scikit-learn", "numba")},
         },
         "false_alarms": measures.false_alarms(table, scores, Reason.SPAM),
+        "kinds": measures.by_kind(table, scores, REJECT),
         "recall_disguised": measures.recall_disguised(table, scores, REJECT),
-        "metrics": measures.by_source(table, scores, thresholds, recipe.seed),
+        "metrics": measures.by_source(table, scores, thresholds, recipe.seed, progress),
     }

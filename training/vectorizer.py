@@ -1,14 +1,13 @@
 """The classifier's features as a scikit-learn transformer."""
 # ruff: noqa: N803  (scikit-learn calls them X and y)
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.feature_selection import chi2
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,22 +16,20 @@ from moderation.classifier.features import (
     BLOCKS,
     BUCKET_BITS,
     BUCKETS,
-    GROUP,
-    NOT,
+    NO_PART,
     SEGMENTS,
     WHOLE,
     WORDS,
-    YOU,
     Tables,
     encode,
     keep_distinct,
     longest_document,
+    make_met,
     make_scratch,
-    make_seen,
     marked_words,
     scan,
 )
-from moderation.classifier.hashing import bitmap
+from moderation.classifier.hashing import bitmap, ranked
 from moderation.classifier.prediction import Document
 from moderation.classifier.scoring import LARGEST_IDF, WHOLE_VALUE
 from moderation.classifier.spelling import VOCABULARY_BITS
@@ -40,14 +37,20 @@ from training import folding, words
 
 CHUNK = 2048
 
+Progress = Callable[[int], None]
+
+_BLOCK_SHIFT = np.uint32(BUCKET_BITS)
+_BUCKET_MASK = np.uint32(BUCKETS - 1)
+_ALL_BUT_WORDS = tuple(block for block in range(BLOCKS) if block != WORDS)
+
 
 class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Documents (or texts) to a sparse matrix, one column per kept bucket, ascending.
 
-    Fitting keeps the `features` buckets that tell the classes of any column of `y` apart best
-    (chi-squared) among those in at least `least_frequency` documents; without `y`, the most
-    frequent. A word is in the vocabulary when `common` documents have it. For ablation: `leave_out`
-    are blocks to do without, `parts` the kinds of marked words (see `features.Tables`) to mark.
+    Fitting keeps the `features` most frequent buckets of those in at least `least_frequency`
+    documents. A word is in the vocabulary when `common` documents have it. For ablation:
+    `leave_out` are blocks to do without, `parts` the kinds of marked words (see `features.Tables`)
+    to mark.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         least_frequency: int = 2,
         common: int = 5,
         leave_out: Sequence[int] = (),
-        parts: Sequence[int] = (NOT, YOU, GROUP),
+        parts: Sequence[int] = tuple(range(NO_PART)),
     ) -> None:
         self.features = features
         self.least_frequency = least_frequency
@@ -72,50 +75,35 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.requires_fit = True
         return tags
 
-    def fit(self, X: Sequence[Document | str], y: npt.ArrayLike | None = None) -> Self:
-        """`X`: documents. `y`: None, or labels, documents x heads, NaN where unknown."""
+    def fit(self, X: Sequence[Document | str], y: object = None) -> Self:
+        """`X`: documents or texts. `y` is not used."""
         self.fit_transform(X, y)
         return self
 
     def fit_transform(
-        self, X: Sequence[Document | str], y: npt.ArrayLike | None = None
+        self,
+        X: Sequence[Document | str],
+        y: object = None,  # noqa: ARG002
+        *,
+        progress: Progress = lambda _: None,
     ) -> csr_array[np.float32]:
-        """Fit, and the float32 matrix of the same documents."""
+        """Fit, and the float32 matrix of the same documents. `progress` is called with the number
+        of documents read; each is read twice."""
         documents = _documents(X)
-        self.tables_ = _tables(documents, self.common, self.parts)
-        everything = bitmap(np.arange(BUCKETS), BUCKET_BITS)
-        raw = self._without(_extract(documents, self.tables_, everything))
-        frequency = np.bincount(raw.indices, minlength=BUCKETS)
-        self.buckets_ = self._choose(raw, frequency, y)
-        self.idf_ = _idf(raw, frequency, self.buckets_)
-        return _weigh(columns(raw, self.buckets_), self.idf_)
+        self.tables_ = _tables(documents, self.common, self.parts, progress)
+        found = _extract(documents, self.tables_, self.leave_out, progress)
+        frequency = _frequencies(found.keys & _BUCKET_MASK, BUCKETS)
+        enough = np.flatnonzero(frequency >= self.least_frequency)
+        order = np.argsort(-frequency[enough], kind="stable")[: self.features]
+        self.buckets_ = np.sort(enough[order])
+        self.idf_ = _idf(found, frequency, self.buckets_)
+        return _weigh(found, self.buckets_, self.idf_)
 
     def transform(self, X: Sequence[Document | str]) -> csr_array[np.float32]:
         """The float32 matrix of `X`, documents x kept buckets."""
         check_is_fitted(self)
-        kept = bitmap(self.buckets_, BUCKET_BITS)
-        raw = self._without(_extract(_documents(X), self.tables_, kept))
-        return _weigh(columns(raw, self.buckets_), self.idf_)
-
-    def _without(self, raw: csr_array[np.uint8]) -> csr_array[np.uint8]:
-        if not self.leave_out:
-            return raw
-        stays = ~np.isin(raw.data, [block + 1 for block in self.leave_out])
-        return _entries(raw, stays, raw.indices, BUCKETS)
-
-    def _choose(
-        self,
-        raw: csr_array[np.uint8],
-        frequency: npt.NDArray[np.int64],
-        y: npt.ArrayLike | None,
-    ) -> npt.NDArray[np.int64]:
-        common = np.flatnonzero(frequency >= self.least_frequency)
-        if y is None:
-            worth = frequency[common].astype(float)
-        else:
-            worth = _best_chi2(columns(raw, common), y)
-        order = np.argsort(-worth, kind="stable")[: self.features]
-        return np.sort(common[order])
+        found = _extract(_documents(X), self.tables_, self.leave_out)
+        return _weigh(found, self.buckets_, self.idf_)
 
 
 def _documents(X: Any) -> list[Document]:
@@ -124,106 +112,137 @@ def _documents(X: Any) -> list[Document]:
     return [item if isinstance(item, Document) else Document(str(item)) for item in X]
 
 
-def _tables(documents: Sequence[Document], common: int, parts: Sequence[int]) -> Tables:
+def _tables(
+    documents: Sequence[Document], common: int, parts: Sequence[int], progress: Progress
+) -> Tables:
     """The folding table, and the vocabulary of the documents."""
     marked = {word: part for word, part in words.marked().items() if part in parts}
     nothing = bitmap(np.zeros(0, int), VOCABULARY_BITS)
     bare = Tables(*folding.build(), nothing, *marked_words(marked))
-    raw = _extract(documents, bare, bitmap(np.arange(BUCKETS), BUCKET_BITS))
+    found = _extract(documents, bare, _ALL_BUT_WORDS, progress)
     # A bucket and a place in the vocabulary are leading bits of the same hash.
-    places = raw.indices[raw.data == WORDS + 1] >> (BUCKET_BITS - VOCABULARY_BITS)
-    frequency = np.bincount(places, minlength=1 << VOCABULARY_BITS)
+    shift = np.uint32(BUCKET_BITS - VOCABULARY_BITS)
+    frequency = _frequencies((found.keys & _BUCKET_MASK) >> shift, 1 << VOCABULARY_BITS)
     return bare._replace(vocabulary=bitmap(np.flatnonzero(frequency >= common), VOCABULARY_BITS))
 
 
-def _best_chi2(matrix: csr_array[np.uint8], y: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Per column the largest chi-squared over the heads, each over the rows it is known for."""
-    present = csr_array((np.ones_like(matrix.data), matrix.indices, matrix.indptr), matrix.shape)
-    best = np.zeros(matrix.shape[1])
-    labels = np.asarray(y, float)
-    for head in labels.reshape(len(labels), -1).T:
-        known = np.flatnonzero(~np.isnan(head))
-        values, _ = chi2(present[known], head[known] >= 0.5)
-        best = np.maximum(best, np.nan_to_num(values))
-    return best
+class _Found(NamedTuple):
+    """Features of documents: block and bucket in one number, and where each document starts."""
 
-
-def _idf(
-    raw: csr_array[np.uint8], frequency: npt.NDArray[np.int64], buckets: npt.NDArray[np.int64]
-) -> npt.NDArray[np.uint8]:
-    """log(documents / frequency) as whole numbers up to 255. Properties of the whole comment are
-    not weighed by how rare they are."""
-    idf = np.log((1 + raw.shape[0]) / frequency[buckets])
-    levels = np.round(idf / idf.max() * LARGEST_IDF)
-    bytes_: npt.NDArray[np.uint8] = np.clip(levels, 1, LARGEST_IDF).astype(np.uint8)
-    whole = np.unique(raw.indices[raw.data == WHOLE + 1])
-    bytes_[np.isin(buckets, whole)] = LARGEST_IDF
-    return bytes_
-
-
-def columns(matrix: csr_array[np.uint8], buckets: npt.NDArray[np.int64]) -> csr_array[np.uint8]:
-    """The columns named by `buckets`; scipy's own slicing needs several times the memory."""
-    place = np.full(BUCKETS, -1, np.int32)
-    place[buckets] = np.arange(len(buckets), dtype=np.int32)
-    found = place[matrix.indices]
-    return _entries(matrix, found >= 0, found, len(buckets))
-
-
-def _entries(
-    matrix: csr_array[np.uint8],
-    stays: npt.NDArray[np.bool_],
-    indices: npt.NDArray[np.int32],
-    width: int,
-) -> csr_array[np.uint8]:
-    before = np.concatenate([[0], np.cumsum(stays)])
-    return csr_array(
-        (matrix.data[stays], indices[stays], before[matrix.indptr].astype(np.int64)),
-        (matrix.shape[0], width),
-    )
-
-
-def _weigh(matrix: csr_array[np.uint8], idf: npt.NDArray[np.uint8]) -> csr_array[np.float32]:
-    """Blocks (1 + block as data) to values."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    blocks = matrix.data.astype(np.int64) - 1
-    sizes = idf[matrix.indices].astype(np.float64)
-    squares = np.bincount(rows * BLOCKS + blocks, sizes**2, matrix.shape[0] * BLOCKS)
-    worth = 1 / np.sqrt(np.maximum(squares.reshape(-1, BLOCKS), 1.0))
-    worth[:, WHOLE] = WHOLE_VALUE / LARGEST_IDF
-    values = (sizes * worth[rows, blocks]).astype(np.float32)
-    weighed: csr_array[np.float32] = csr_array(
-        (values, matrix.indices.copy(), matrix.indptr), matrix.shape
-    )
-    weighed.sort_indices()
-    return weighed
+    keys: npt.NDArray[np.uint32]
+    starts: npt.NDArray[np.int64]
 
 
 def _extract(
-    documents: Sequence[Document], tables: Tables, kept: npt.NDArray[np.uint64]
-) -> csr_array[np.uint8]:
-    """Documents x `BUCKETS`; the data is 1 + the feature's block."""
+    documents: Sequence[Document],
+    tables: Tables,
+    leave_out: Sequence[int],
+    progress: Progress = lambda _: None,
+) -> _Found:
+    # Every bucket is kept for now, so that a bucket's row is its number.
+    index = ranked(bitmap(np.arange(BUCKETS), BUCKET_BITS))
+    stays = np.array([block not in leave_out for block in range(BLOCKS)])
     keys: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)]
     sizes: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
     for start in range(0, len(documents), CHUNK):
         codes, offsets = encode(documents[start : start + CHUNK])
-        found, lengths = _extract_chunk(codes, offsets, tables, kept)
+        found, lengths = _extract_chunk(codes, offsets, tables, index, stays)
         keys.append(found)
         sizes.append(lengths)
-    all_keys = np.concatenate(keys)
-    return csr_array(
-        (
-            (all_keys >> np.uint32(BUCKET_BITS)).astype(np.uint8) + np.uint8(1),
-            (all_keys & np.uint32(BUCKETS - 1)).astype(np.int32),
-            np.cumsum(np.concatenate(sizes)),
-        ),
-        (len(documents), BUCKETS),
+        progress(len(lengths))
+    return _Found(np.concatenate(keys), np.cumsum(np.concatenate(sizes)))
+
+
+def _idf(
+    found: _Found, frequency: npt.NDArray[np.int64], buckets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint8]:
+    """log(documents / frequency) as whole numbers up to 255. Properties of the whole comment are
+    not weighed by how rare they are."""
+    idf = np.log(len(found.starts) / frequency[buckets])
+    levels = np.round(idf / idf.max() * LARGEST_IDF)
+    bytes_: npt.NDArray[np.uint8] = np.clip(levels, 1, LARGEST_IDF).astype(np.uint8)
+    whole = found.keys[found.keys >> np.uint32(BUCKET_BITS) == WHOLE] & _BUCKET_MASK
+    bytes_[np.isin(buckets, whole)] = LARGEST_IDF
+    return bytes_
+
+
+def _weigh(
+    found: _Found, buckets: npt.NDArray[np.int64], idf: npt.NDArray[np.uint8]
+) -> csr_array[np.float32]:
+    """The matrix, documents x buckets; a bucket that two blocks of a document share adds up."""
+    columns, blocks, starts = _select(found.keys, found.starts, _places(buckets))
+    values = _values(columns, blocks, starts, idf)
+    # scipy gives columns the type of the starts, so the smaller one saves memory.
+    starts = starts.astype(np.int32 if starts[-1] < 2**31 else np.int64)
+    matrix: csr_array[np.float32] = csr_array(
+        (values, columns, starts), (len(starts) - 1, len(buckets))
     )
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _places(buckets: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """The column of each bucket, -1 for those without."""
+    places = np.full(BUCKETS, -1, np.int32)
+    places[buckets] = np.arange(len(buckets), dtype=np.int32)
+    return places
+
+
+# These walk over all features of all documents: numpy would need several times their memory.
 
 
 @kernel
-def _extract_chunk(codes, offsets, tables, kept):  # type: ignore[no-untyped-def]
+def _frequencies(numbers, width):  # type: ignore[no-untyped-def]
+    """How often each of the numbers below `width` occurs."""
+    counts = np.zeros(width, np.int64)
+    for number in numbers:
+        counts[number] += 1
+    return counts
+
+
+@kernel
+def _select(keys, starts, places):  # type: ignore[no-untyped-def]
+    """(column, block) of each feature whose bucket has a column, and where documents start."""
+    total = 0
+    for key in keys:
+        total += places[key & _BUCKET_MASK] >= 0
+    columns, blocks = np.empty(total, np.int32), np.empty(total, np.uint8)
+    selected = np.zeros(len(starts), np.int64)
+    total = 0
+    for document in range(len(starts) - 1):
+        for place in range(starts[document], starts[document + 1]):
+            column = places[keys[place] & _BUCKET_MASK]
+            if column >= 0:
+                columns[total] = column
+                blocks[total] = keys[place] >> _BLOCK_SHIFT
+                total += 1
+        selected[document + 1] = total
+    return columns, blocks, selected
+
+
+@kernel
+def _values(columns, blocks, starts, idf):  # type: ignore[no-untyped-def]
+    """Inverse document frequencies, each block of a document of length 1."""
+    values = np.empty(len(columns), np.float32)
+    squares = np.empty(BLOCKS)
+    for document in range(len(starts) - 1):
+        squares[:] = 0
+        for place in range(starts[document], starts[document + 1]):
+            squares[blocks[place]] += np.float64(idf[columns[place]]) ** 2
+        for place in range(starts[document], starts[document + 1]):
+            block = blocks[place]
+            if block == WHOLE:
+                worth = WHOLE_VALUE / LARGEST_IDF
+            else:
+                worth = 1 / np.sqrt(max(squares[block], 1.0))
+            values[place] = idf[columns[place]] * worth
+    return values
+
+
+@kernel
+def _extract_chunk(codes, offsets, tables, index, stays):  # type: ignore[no-untyped-def]
     scratch = make_scratch(longest_document(offsets))
-    seen = make_seen(scratch)
+    met = make_met(BUCKETS)
     documents = (len(offsets) - 1) // SEGMENTS
     sizes = np.empty(documents, np.int64)
     keys = np.empty(16 * len(codes) + 64 * documents, np.uint32)
@@ -231,8 +250,11 @@ def _extract_chunk(codes, offsets, tables, kept):  # type: ignore[no-untyped-def
     for document in range(documents):
         scan(codes, offsets, document, tables, scratch)
         tally = scratch.tally
-        count = keep_distinct(scratch.keys, tally[0], kept, seen)
-        keys[total : total + count] = scratch.keys[:count]
-        sizes[document] = count
-        total += count
+        count = keep_distinct(scratch.keys, tally[0], index, met, index)
+        before = total
+        for key in scratch.keys[:count]:
+            if stays[key >> _BLOCK_SHIFT]:
+                keys[total] = key
+                total += 1
+        sizes[document] = total - before
     return keys[:total].copy(), sizes

@@ -1,5 +1,7 @@
 """`moderation worker`."""
 
+import gc
+
 import click
 
 from moderation import logs
@@ -21,4 +23,6 @@ def worker() -> None:
     leave_no_orphans()
     # Loaded before the pool forks: the processes share its memory.
     jobs.scorer().classifier()
+    # What is loaded stays: the collector need not look at it again, nor write into its memory.
+    gc.freeze()
     run_pool(connect(settings.redis), workers=settings.workers)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +35,11 @@ class Pending:
 
 def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
     """Those of the comments that are pending, site by site, the oldest first."""
+    rows = connection.execute(_PENDING, {"ids": comment_ids}).all()
     found: list[Pending] = []
-    for site_id, settings in _settings(connection, comment_ids).items():
-        values = {"ids": comment_ids, "site": site_id}
-        rows = connection.execute(_PENDING, values).all()
-        if rows:
-            found += _of_one_site(connection, site_id, settings, rows)
+    for site_id, of_site in groupby(rows, key=attrgetter("site_id")):
+        settings = _settings(connection, site_id)
+        found += _of_one_site(connection, site_id, settings, list(of_site))
     return found
 
 
@@ -46,27 +47,27 @@ def _of_one_site(
     connection: Connection, site_id: int, settings: SiteSettings, rows: Sequence[Any]
 ) -> Iterable[Pending]:
     recent = _recent(connection, site_id, settings.rules, rows)
-    prints = [similarity.fingerprint(row.text) for row in rows]
-    crowd = _Crowd(recent, rows)
-    agreements = _agreements(rows, prints, recent, crowd)
-    window = settings.rules.flood_seconds * SECOND
+    crowd = _Crowd.of(recent, rows)
+    earlier = crowd.earlier_from_sender(settings.rules.flood_seconds * SECOND)
+    texts = [similarity.normalize(row.text) for row in rows]
+    prints = similarity.fingerprints(texts)
+    agreements = _agreements(texts, prints, recent, crowd)
     for place, row in enumerate(rows):
         facts = Facts(
             text=row.text,
             name=row.name,
             website=row.website,
             author_approved=row.author_approved,
-            earlier_from_sender=crowd.earlier_from_sender(place, window),
+            earlier_from_sender=earlier[place],
             agreement=agreements[place],
             standing=Standing(row.standing) if row.standing else None,
         )
         yield Pending(row.id, settings, facts, prints[place])
 
 
-def _settings(connection: Connection, comment_ids: Sequence[str]) -> dict[int, SiteSettings]:
-    sites = select(Comment.site_id).where(Comment.id.in_(comment_ids))
-    rows = connection.execute(select(Site.id, Site.settings).where(Site.id.in_(sites)))
-    return {row.id: SiteSettings.model_validate(row.settings) for row in rows}
+def _settings(connection: Connection, site_id: int) -> SiteSettings:
+    query = select(Site.settings).where(Site.id == site_id)
+    return SiteSettings.model_validate(connection.execute(query).scalar_one())
 
 
 def _author_approved() -> ColumnElement[bool]:
@@ -87,6 +88,7 @@ def _author_approved() -> ColumnElement[bool]:
 _PENDING = (
     select(
         Comment.id,
+        Comment.site_id,
         Comment.author_id,
         Comment.ip,
         Comment.created_at,
@@ -105,10 +107,9 @@ _PENDING = (
     )
     .where(
         Comment.id.in_(bindparam("ids", expanding=True)),
-        Comment.site_id == bindparam("site"),
         Comment.status == Status.PENDING,
     )
-    .order_by(Comment.id)
+    .order_by(Comment.site_id, Comment.id)
 )
 
 _RECENT = (
@@ -136,54 +137,55 @@ def _recent(
         "until": rows[-1].id,
         "at_most": _COMPARED_WITH + len(rows),
     }
-    found = [row for row in connection.execute(_RECENT, values) if row.id not in batch]
+    found = [row for row in connection.execute(_RECENT, values).all() if row.id not in batch]
     return found[:_COMPARED_WITH]
 
 
+@dataclass(frozen=True, slots=True)
 class _Crowd:
-    """Who sent the recent comments, and then those of the batch, and when; as arrays, because each
-    comment is compared with all of them."""
+    """Which comments came before each one of the batch, recent ones and then those of the batch:
+    arrays of batch x (recent + batch), because each is compared with all of them."""
 
-    def __init__(self, recent: Sequence[Any], rows: Sequence[Any]) -> None:
+    before: NDArray[np.bool_]
+    same_author: NDArray[np.bool_]
+    same_address: NDArray[np.bool_]
+    times: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, recent: Sequence[Any], rows: Sequence[Any]) -> Self:
+        """The crowd of a batch's rows and the recent ones."""
         everyone = [*recent, *rows]
-        self._before_batch = len(recent)
-        self._authors = _numbered([row.author_id for row in everyone])
-        self._addresses = _numbered([row.ip for row in everyone])
-        self._times = np.array([row.created_at for row in everyone], dtype=np.int64)
-
-    def before(self, place: int) -> slice:
-        """The recent comments, and those of the batch that came before its comment at `place`."""
-        return slice(0, self._before_batch + place)
-
-    def of_same_author(self, place: int) -> NDArray[np.bool_]:
-        """Which of the comments `before` are of the same author."""
-        same: NDArray[np.bool_] = (
-            self._authors[self.before(place)] == self._authors[self._before_batch + place]
+        first = len(recent)
+        authors = _numbered([row.author_id for row in everyone])
+        addresses = _numbered([row.ip for row in everyone])
+        return cls(
+            before=np.tri(len(rows), len(everyone), first - 1, dtype=np.bool_),
+            same_author=authors[first:, None] == authors,
+            same_address=(addresses[first:, None] == addresses) & (addresses >= 0),
+            times=np.array([row.created_at for row in everyone], dtype=np.int64),
         )
-        return same
 
-    def earlier_from_sender(self, place: int, window: int) -> int:
-        """How many comments its author or its address sent in the `window` (in milliseconds)
-        before the batch's comment at `place`."""
-        own = self._before_batch + place
-        same = self.of_same_author(place)
-        if self._addresses[own] >= 0:
-            same = same | (self._addresses[:own] == self._addresses[own])
-        times = self._times[:own]
-        just_before = (times > self._times[own] - window) & (times <= self._times[own])
-        return int(np.count_nonzero(same & just_before))
+    def earlier_from_sender(self, window: int) -> list[int]:
+        """How many comments the author or the address of each sent in the `window` (in
+        milliseconds) before it."""
+        own = self.times[len(self.times) - len(self.before) :, None]
+        just_before = (self.times > own - window) & (self.times <= own)
+        theirs = self.before & just_before & (self.same_author | self.same_address)
+        counts: list[int] = np.count_nonzero(theirs, axis=1).tolist()
+        return counts
 
 
-def _numbered(values: Sequence[str | None]) -> NDArray[np.int64]:
+def _numbered(values: Sequence[str | None]) -> NDArray[np.int32]:
     """A number for each value, the same for the same; -1 for None."""
     numbers: dict[str | None, int] = {None: -1}
-    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int32)
 
 
 def _agreements(
-    rows: Sequence[Any], prints: Sequence[bytes], recent: Sequence[Any], crowd: _Crowd
+    texts: Sequence[str], prints: Sequence[bytes], recent: Sequence[Any], crowd: _Crowd
 ) -> list[int]:
-    """For each comment, how much the most similar one that came before it agrees with it.
+    """For each comment (its text normalized), how much the most similar one that came before it
+    agrees with it.
 
     A recent comment that is not decided yet has no fingerprint, and agrees with none.
     """
@@ -191,10 +193,7 @@ def _agreements(
     theirs = [row.fingerprint or nothing for row in recent]
     table = similarity.agreement(prints, theirs + list(prints))
     table[:, [place for place, row in enumerate(recent) if not row.fingerprint]] = 0
-    best = []
-    for place, row in enumerate(rows):
-        candidates = table[place, crowd.before(place)]
-        if len(similarity.normalize(row.text)) < LONG_ENOUGH_TO_REPEAT:
-            candidates = candidates[crowd.of_same_author(place)]
-        best.append(int(candidates.max(initial=0)))
+    enough = np.array([len(text) >= LONG_ENOUGH_TO_REPEAT for text in texts])
+    candidates = crowd.before & (crowd.same_author | enough[:, None])
+    best: list[int] = (table * candidates).max(axis=1, initial=0).tolist()
     return best

@@ -8,6 +8,7 @@ from pathlib import Path
 from moderation.classifier.artifact import ArtifactError, load
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document, Explanation, Prediction
+from moderation.policy import SPANS_KEPT
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +59,11 @@ def explain_each(
     classifier: Classifier, documents: Sequence[Document], heads: Sequence[str]
 ) -> list[Explanation | None]:
     """Explanations in the same order, each of its own head; None where it could not be had."""
-    explanations: list[Explanation | None] = [None] * len(documents)
-    for head in set(heads):
-        places = [place for place, wanted in enumerate(heads) if wanted == head]
-        try:
-            found = classifier.explain([documents[place] for place in places], head)
-        except Exception:
-            log.exception("the model could not explain %d decisions", len(places))
-            continue
-        for place, explanation in zip(places, found, strict=True):
-            explanations[place] = explanation
-    return explanations
+    try:
+        return list(classifier.explain(documents, heads, most=SPANS_KEPT))
+    except Exception:
+        if len(documents) == 1:
+            log.exception("the model could not explain a decision")
+            return [None]
+        pairs = zip(documents, heads, strict=True)
+        return [explain_each(classifier, [document], [head])[0] for document, head in pairs]

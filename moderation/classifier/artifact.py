@@ -20,7 +20,7 @@ from moderation.classifier.pipeline import Classifier
 
 DEFAULT_ARTIFACT = Path(__file__).with_name("default.safetensors")
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the features change: a model means nothing to features it was not trained on."""
 
 _ENTRY = "moderation"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.extending import intrinsic
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -34,6 +35,11 @@ def callee(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """Compile a function that only kernels call, without the call."""
     return numba.njit(inline="always")(function)
+
+
+def instruction(function: Callable[..., Any]) -> Any:
+    """An instruction of the processor that numba has no name for (`numba.extending`)."""
+    return intrinsic(function)
 
 
 def cache_folder(places: Iterable[Path]) -> Path | None:

@@ -1,94 +1,188 @@
 """Which characters of the original text gave a head its log-odds."""
 # ruff: noqa: PLR0917  (compiled functions take their arrays by position)
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
-from moderation.classifier.compiled import inlined, kernel
+from moderation.classifier.compiled import callee, inlined, kernel
 from moderation.classifier.features import (
+    AHEAD,
     BLOCKS,
     block_of,
     bucket_of,
     encode,
     longest_document,
     make_scratch,
-    make_seen,
     scan,
 )
-from moderation.classifier.hashing import has_bit, place_of
+from moderation.classifier.hashing import has_rank, place_of, prefetch, rank
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.prediction import Document, Explanation, Span
-from moderation.classifier.scoring import row_of, unit
+from moderation.classifier.scoring import square_of, unit, weight_of
 
 
-def explain(given: Parameters, document: Document, head: str) -> Explanation:
-    """The exact parts of one head's log-odds.
+def explain(
+    given: Parameters, documents: Sequence[Document], heads: Sequence[str], most: int | None
+) -> list[Explanation]:
+    """The exact parts of the log-odds of each document's head.
 
     A feature that occurs several times counts once in the model; its weight is shared equally
-    among its occurrences here.
+    among its occurrences here. Of the spans, the `most` that weigh most are shown, or all.
     """
-    codes, offsets = encode([document])
-    column = HEADS.index(head)
-    units, totals, elsewhere = _attribute(
-        codes, offsets, given.tables, given.kept, given.ranks, given.weights, given.idf, column
+    codes, offsets = encode(documents)
+    columns = np.array([HEADS.index(head) for head in heads], np.int64)
+    limit = len(codes) if most is None else most
+    rests, ends, units, totals = _attribute(
+        codes, offsets, given.tables, given.index, given.rows, columns, limit
     )
-    scale = float(given.scales[column])
-    return Explanation(
-        head=head,
-        bias=float(given.bias[column]),
-        elsewhere=scale * elsewhere,
-        spans=tuple(
-            Span(start, end, scale * total)
-            for (_, start, end), total in zip(units.tolist(), totals.tolist(), strict=True)
-            if total
-        ),
-    )
+    scales = given.scales[columns]
+    weights = totals * np.repeat(scales, np.diff(ends))
+    spans = list(map(Span, *units.T.tolist(), weights.tolist()))
+    return [
+        Explanation(head, bias, elsewhere, tuple(spans[start:end]), others)
+        for head, bias, (elsewhere, others), (start, end) in zip(
+            heads,
+            given.bias[columns].tolist(),
+            (rests * scales[:, None]).tolist(),
+            pairwise(ends.tolist()),
+            strict=True,
+        )
+    ]
 
 
 @inlined
-def _count(keys, count, kept, ranks, idf, seen, owners, repeats):  # type: ignore[no-untyped-def]
-    """Count the occurrences of kept buckets; return what a unit of weight is worth per block.
-
-    `seen` is a set as in `hashing.is_new`, cleared, with the block that a bucket was met in first
-    in `owners` and its occurrences in `repeats`.
-    """
-    squares = np.zeros(BLOCKS)
+def _find_rows(keys, count, index, rows, places):  # type: ignore[no-untyped-def]
+    """Write the row of each feature, -1 for one that is not kept, to `places`; fetch it."""
     for number in range(count):
-        key = keys[number]
-        bucket = bucket_of(key)
-        if not has_bit(kept, np.uint64(bucket)):
+        prefetch(index, np.uint64(bucket_of(keys[number + AHEAD]) >> np.uint32(5)))
+        bucket = np.uint64(bucket_of(keys[number]))
+        row = rank(index, bucket)
+        places[number] = np.int64(row) if has_rank(index, bucket) else -1
+        prefetch(rows, row)
+
+
+@inlined
+def _count(keys, count, rows, seen, owners, repeats, places, squares):  # type: ignore[no-untyped-def]
+    """Count the occurrences of rows, and add up the squared idf of each block's.
+
+    `seen` is a set as in `hashing.place_of`, cleared here, of rows + 1; at a row's slot there, the
+    block that it was met in first is in `owners` and its occurrences in `repeats`. In `places`, the
+    slot of each feature takes the place of its row.
+    """
+    size = 64
+    while size < 2 * count:
+        size *= 2
+    seen[:size] = 0
+    squares[:] = 0
+    for number in range(count):
+        if places[number] < 0:
             continue
-        slot = place_of(seen, np.uint32(len(seen) - 1), bucket + np.uint32(1))
+        row = np.uint32(places[number])
+        slot = place_of(seen, np.uint32(size - 1), row + np.uint32(1))
         if seen[slot] == 0:
-            seen[slot] = bucket + np.uint32(1)
-            owners[slot] = block_of(key)
+            seen[slot] = row + np.uint32(1)
+            owners[slot] = block_of(keys[number])
             repeats[slot] = 0
-            squares[owners[slot]] += float(idf[row_of(kept, ranks, bucket)]) ** 2
+            squares[owners[slot]] += square_of(rows, row)
         repeats[slot] += 1
-    worth = np.empty(BLOCKS)
-    for block in range(BLOCKS):
-        worth[block] = unit(block, squares[block])
-    return worth
+        places[number] = slot
+
+
+@callee
+def _share(scratch, rows, column, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
+    """Add each feature's part of the margin to its unit's total; the last is the whole
+    comment's."""
+    count, unit_count = scratch.tally[0], scratch.tally[1]
+    totals[: unit_count + 1] = 0
+    place = -1
+    for number in range(count):
+        while place < unit_count and scratch.units[place + 1, 0] <= number:
+            place += 1
+        slot = places[number]
+        if slot >= 0:
+            weight = weight_of(rows, seen[slot] - np.uint32(1), column)
+            totals[place] += weight * worth[owners[slot]] / repeats[slot]
+
+
+@callee
+def _smallest_shown(totals, count, largest):  # type: ignore[no-untyped-def]
+    """Size of the smallest of the totals that are shown: as many as there is room in `largest`."""
+    largest[:] = 0
+    for number in range(count):
+        size = abs(totals[number])
+        place = 0
+        while place < len(largest) and largest[place] < size:
+            if place > 0:
+                largest[place - 1] = largest[place]
+            largest[place] = size
+            place += 1
+    return largest[0]
+
+
+@callee
+def _show(scratch, totals, largest, spans, weights, shown):  # type: ignore[no-untyped-def]
+    """Append the units that weigh most, as many as there is room in `largest`, in their order, to
+    `spans` and `weights`, of which `shown` are in use; return how many are then, and the sum of the
+    rest."""
+    count, most = scratch.tally[1], len(largest)
+    limit, ties = 0.0, 0
+    if count > most:
+        limit, ties = _smallest_shown(totals, count, largest), most
+        for number in range(count):
+            ties -= abs(totals[number]) > limit
+    others = 0.0
+    for number in range(count):
+        size = abs(totals[number])
+        if size > limit or (ties > 0 and size == limit and size > 0):
+            ties -= size == limit
+            spans[shown, 0] = scratch.units[number, 1]
+            spans[shown, 1] = scratch.units[number, 2]
+            weights[shown] = totals[number]
+            shown += 1
+        else:
+            others += totals[number]
+    return shown, others
 
 
 @kernel
-def _attribute(codes, offsets, tables, kept, ranks, weights, idf, column):  # type: ignore[no-untyped-def]
-    """Share the margin of the first document out: (units, their totals, what is left)."""
+def _attribute(codes, offsets, tables, index, rows, columns, most):  # type: ignore[no-untyped-def]
+    """Share the margin of each document in its column out.
+
+    Returns, in units of a weight: per document what belongs to the whole comment, and to the units
+    that are not shown; where in what follows each document's begin and the last ends; per unit that
+    is shown its start and end in the text; and what belongs to it.
+    """
+    documents = len(columns)
     scratch = make_scratch(longest_document(offsets))
-    scan(codes, offsets, 0, tables, scratch)
-    count, unit_count = scratch.tally[0], scratch.tally[1]
-    seen = make_seen(scratch)
-    seen[:] = 0
-    owners, repeats = np.empty(len(seen), np.uint8), np.empty(len(seen), np.int32)
-    keys = scratch.keys
-    worth = _count(keys, count, kept, ranks, idf, seen, owners, repeats)
-    totals = np.zeros(unit_count + 1)
-    unit = -1
-    for number in range(count):
-        while unit < unit_count and scratch.units[unit + 1, 0] <= number:
-            unit += 1
-        bucket = bucket_of(keys[number])
-        if has_bit(kept, np.uint64(bucket)):
-            slot = place_of(seen, np.uint32(len(seen) - 1), bucket + np.uint32(1))
-            weight = weights[row_of(kept, ranks, bucket), column]
-            totals[unit] += weight * worth[owners[slot]] / repeats[slot]
-    return scratch.units[:unit_count], totals[:unit_count], totals[unit_count]
+    size = 64
+    while size < 2 * len(scratch.keys):
+        size *= 2
+    seen, owners, repeats = (
+        np.empty(size, np.uint32),
+        np.empty(size, np.uint8),
+        np.empty(size, np.int32),
+    )
+    places, squares, worth = (
+        np.empty(len(scratch.keys), np.int32),
+        np.empty(BLOCKS, np.int64),
+        np.empty(BLOCKS),
+    )
+    totals, largest = np.empty(len(scratch.units) + 1), np.empty(min(most, len(scratch.units)))
+    rests, ends = np.empty((documents, 2)), np.zeros(documents + 1, np.int64)
+    room = min(len(codes), documents * most)
+    spans, weights = np.empty((room, 2), np.int32), np.empty(room)
+    for document in range(documents):
+        scan(codes, offsets, document, tables, scratch)
+        _find_rows(scratch.keys, scratch.tally[0], index, rows, places)
+        _count(scratch.keys, scratch.tally[0], rows, seen, owners, repeats, places, squares)
+        for block in range(BLOCKS):
+            worth[block] = unit(block, squares[block])
+        _share(scratch, rows, columns[document], seen, owners, repeats, places, worth, totals)
+        rests[document, 0] = totals[scratch.tally[1]]
+        ends[document + 1], rests[document, 1] = _show(
+            scratch, totals, largest, spans, weights, ends[document]
+        )
+    shown = ends[documents]
+    return rests, ends, spans[:shown], weights[:shown]

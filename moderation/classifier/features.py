@@ -2,10 +2,10 @@
 
 A feature is a bucket number below `BUCKETS` (a hash) and a block: n-grams of characters inside
 a word, words, what stands around a word (pairs, gaps, "not", "you" and groups of people nearby,
-punctuation), and properties of the comment as a whole. The same function serves training,
+punctuation), the order of words with a part ("not", hatred, a group), and properties of the
+comment as a whole. The same function serves training,
 scoring and explaining, so the three cannot drift apart.
 """
-# ruff: noqa: PLR0917  (compiled functions take their arrays by position)
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -23,7 +23,17 @@ from moderation.classifier.folding import (
     PAGE,
     TARGET_MASK,
 )
-from moderation.classifier.hashing import WORD_SEED, has_bit, hash_word, is_new, mixed, seed, step
+from moderation.classifier.hashing import (
+    WORD_SEED,
+    has_bit,
+    has_rank,
+    hash_word,
+    mixed,
+    prefetch,
+    rank,
+    seed,
+    step,
+)
 from moderation.classifier.prediction import Document
 from moderation.classifier.spelling import (
     in_vocabulary,
@@ -40,8 +50,8 @@ from moderation.classifier.spelling import (
 BUCKET_BITS = 22
 BUCKETS = 1 << BUCKET_BITS
 
-CHARACTERS, WORDS, CONTEXT, WHOLE = range(4)
-BLOCKS = 4
+CHARACTERS, WORDS, CONTEXT, ROLES, WHOLE = range(5)
+BLOCKS = 5
 
 SEGMENTS = 3
 """Of a document: text, name, website."""
@@ -49,18 +59,29 @@ SEGMENTS = 3
 _READINGS = 4  # of a word, side by side while it is spelled
 
 _KEYS_PER_SYMBOL, _KEYS_PER_TEXT = 16, 64
+AHEAD = 16
+"""How many features ahead of its turn the place of one in the index is fetched from memory."""
 _BLOCK_SHIFT = np.uint32(BUCKET_BITS)
 _BUCKET_MASK = np.uint32(BUCKETS - 1)
+_BLOCK_MASK = ~_BUCKET_MASK
 _HASH_SHIFT = np.uint64(64 - BUCKET_BITS)
 
 (
     _PAIR_SEED, _GAP_SEED, _GRAM_SEED, _WHOLE_SEED, _NAME_SEED, _WEBSITE_SEED,
-    _NUMBER_SEED, _NOT_SEED, _YOU_SEED, _GROUP_SEED, _BEFORE_GROUP_SEED, _EDGE_SEED,
-) = (seed(number) for number in range(2, 14))  # fmt: skip
+    _NUMBER_SEED, _NOT_SEED, _YOU_SEED, _GROUP_SEED, _BEFORE_GROUP_SEED, _EDGE_SEED, _ROLE_SEED,
+) = (seed(number) for number in range(2, 15))  # fmt: skip
 
 _EDGE = np.uint64(32)
-_COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP, _COMMA = 0x3A, 0x2F, 0x21, 0x3F, 0x2E, 0x2C
+_COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP = 0x3A, 0x2F, 0x21, 0x3F, 0x2E
+_AT, _HASH, _UNDERSCORE, _HYPHEN = 0x40, 0x23, 0x5F, 0x2D
+_DOUBLE_QUOTE, _OPENING, _CLOSING = 0x22, 0x201C, 0x201D
+_PICTURES = 0x2300  # emoji and other symbols start here
+_SAID_BITS = 4096
+_FEATURES, _UNITS, _WORD_COUNT, _KNOWN, _REPEATS = range(5)
+_START, _LENGTH, _UNIT, _WAS_KNOWN = range(4)
+
 _NEAR = 4  # how many words "not", "you" or a group of people reach
+_ANY_PART, _REACH = 3, 7  # place of the last marked word in `near`, how many words it reaches
 
 
 class Tables(NamedTuple):
@@ -68,7 +89,7 @@ class Tables(NamedTuple):
 
     `page_of`, `pages`: see `folding`. `vocabulary`: bitmap of common words. `marked`:
     open-addressing table of the hashes of words with a part of their own (uint64, 0 for empty), a
-    power of two of slots; `parts`: the part of each, `NOT`, `YOU` or `GROUP` (uint8).
+    power of two of slots; `parts`: the part of each (uint8).
     """
 
     page_of: npt.NDArray[np.uint16]
@@ -78,8 +99,14 @@ class Tables(NamedTuple):
     parts: npt.NDArray[np.uint8]
 
 
-NOT, YOU, GROUP, NO_PART = range(4)
-"""Parts: words that deny, words that address the reader, terms for groups of people."""
+(
+    NOT, YOU, GROUP, PERSON, GOOD, BAD, HATE, HARM, MODAL, SAY, CONDEMN, THING, NO_PART,
+) = range(13)  # fmt: skip
+"""Parts: words that deny, that address the reader, terms for groups of people, "person" and the
+like (a group with the term before it), words that praise, that disparage, that say hatred or harm,
+what should or will be, what is said, what condemns, things and trades."""
+
+_STOP_ROLE, _QUOTE_ROLE = NO_PART + 1, NO_PART + 2
 
 
 def marked_words(
@@ -109,8 +136,8 @@ def encode(documents: Sequence[Document]) -> tuple[npt.NDArray[np.uint32], npt.N
     parts = [part for d in documents for part in (d.text, d.name, d.website)]
     offsets = np.zeros(len(parts) + 1, np.int64)
     np.cumsum([len(part) for part in parts], out=offsets[1:])
-    joined = "".join(parts).encode("utf-32-le", "surrogatepass")
-    return np.frombuffer(joined, np.uint32), offsets
+    # NumPy keeps text as code points. It has no empty one: that is one zero, which no part reaches.
+    return np.array(["".join(parts)]).view(np.uint32), offsets
 
 
 @callee
@@ -128,9 +155,11 @@ class Scratch(NamedTuple):
     `symbols`, `kinds`, `source`: the folded text and where each symbol came from. `word`: the word
     being read; `padded`: the same with its edges. `keys`: the features, block and bucket in one.
     `units`: per unit (a word or a sign) its first feature, its start and its end. `recent`: hashes
-    of the three words before this one. `near`: when "not", "you" and a group of people were last
-    met, in words. `last`: start, length, unit of the word before this one and whether it was in
-    the vocabulary. `tally`: features, units, words, words of the vocabulary.
+    of the three words before this one. `near`: when "not", "you", a group of people and any
+    marked word were last met, in words. `roles`: the three marked words before this one, by part.
+    `last`: start, length, unit of the word before this one and whether it was in the vocabulary.
+    `said`: bitmap of the words so far, by part of their hash. `tally`: features, units, words,
+    words of the vocabulary, words met before.
     """
 
     symbols: npt.NDArray[np.uint32]
@@ -142,7 +171,9 @@ class Scratch(NamedTuple):
     units: npt.NDArray[np.int32]
     recent: npt.NDArray[np.uint64]
     near: npt.NDArray[np.int64]
+    roles: npt.NDArray[np.uint64]
     last: npt.NDArray[np.int64]
+    said: npt.NDArray[np.uint64]
     tally: npt.NDArray[np.int64]
 
 
@@ -159,9 +190,11 @@ def make_scratch(longest):  # type: ignore[no-untyped-def]
         np.empty(_KEYS_PER_SYMBOL * room + _KEYS_PER_TEXT, np.uint32),
         np.empty((room, 3), np.int32),
         np.empty(3, np.uint64),
-        np.empty(3, np.int64),
         np.empty(4, np.int64),
+        np.empty(3, np.uint64),
         np.empty(4, np.int64),
+        np.empty(_SAID_BITS // 64, np.uint64),
+        np.empty(5, np.int64),
     )
 
 
@@ -232,18 +265,32 @@ def _magnitude(value):  # type: ignore[no-untyped-def]
 
 
 @callee
-def _whole(symbols, kinds, length, words, keys, count):  # type: ignore[no-untyped-def]
+def _whole(codes, scratch, length, keys, count):  # type: ignore[no-untyped-def]
     """Write the properties of the whole text; return the number of features so far."""
-    capitals = letters = digits = marks = loud = asking = links = foreign = 0
+    symbols, kinds, source = scratch.symbols, scratch.kinds, scratch.source
+    words, repeats = scratch.tally[_WORD_COUNT], scratch.tally[_REPEATS]
+    capitals = letters = digits = marks = loud = asking = links = foreign = fancy = 0
+    pictures = runs = names = tags = dots = joints = 0
     for position in range(length):
         kind, symbol = kinds[position], symbols[position]
         capitals += kind == CAPITAL
-        letters += is_letter(kind)
         digits += kind == DIGIT
-        marks += kind == MARK
-        loud += symbol == _EXCLAMATION
-        asking += symbol == _QUESTION
-        foreign += symbol > 127
+        if is_letter(kind):
+            letters += 1
+            foreign += symbol > 127
+            fancy += symbol <= 127 < codes[source[position]]
+        elif kind == MARK:
+            marks += 1
+            loud += symbol == _EXCLAMATION
+            asking += symbol == _QUESTION
+            joints += symbol == _UNDERSCORE
+            if symbol >= _PICTURES:
+                pictures += 1
+                runs += position > 0 and symbols[position - 1] == symbol
+            elif position + 1 < length and is_word(kinds[position + 1]):
+                names += symbol == _AT
+                tags += symbol == _HASH
+                dots += symbol == _STOP and position > 0 and is_letter(kinds[position - 1])
         links += (
             symbol == _COLON
             and position + 2 < length
@@ -261,6 +308,17 @@ def _whole(symbols, kinds, length, words, keys, count):  # type: ignore[no-untyp
         _magnitude(length),
         _level(links * 20, length),
         _level(words, length),
+        _level(fancy, length),
+        _level(pictures, length),
+        min(_magnitude(pictures - runs), 5),
+        min(_magnitude(runs), 4),
+        min(_magnitude(names), 3),
+        int(length > 0 and symbols[0] == _AT),
+        min(_magnitude(tags), 4),
+        min(_magnitude(dots), 3),
+        min(_magnitude(joints), 3),
+        # Long texts repeat words anyway.
+        _level(repeats, words) * 9 + min(_magnitude(words), 8),
     )
     for number in range(len(levels)):
         keys[count] = feature(WHOLE, step(_WHOLE_SEED, np.uint64(number * 64 + levels[number] + 1)))
@@ -314,16 +372,44 @@ def _pair(keys, count, one, other):  # type: ignore[no-untyped-def]
     return count + 1
 
 
-_FEATURES, _UNITS, _WORD_COUNT, _KNOWN = range(4)
-_START, _LENGTH, _UNIT, _WAS_KNOWN = range(4)
-
-
 @inlined
 def _end_sentence(scratch):  # type: ignore[no-untyped-def]
     """The edge of a sentence is a word, and nothing reaches over it."""
     recent = scratch.recent
     recent[0], recent[1], recent[2] = recent[1], recent[2], _EDGE_SEED
     scratch.near[:] = scratch.tally[_WORD_COUNT] - _NEAR
+
+
+@inlined
+def _take_role(role, scratch, count):  # type: ignore[no-untyped-def]
+    """Write the marked word and up to three before it, by their parts ("not", hatred, a group);
+    return the features so far."""
+    roles, near, words = scratch.roles, scratch.near, scratch.tally[_WORD_COUNT]
+    if words - near[_ANY_PART] > _REACH:
+        roles[:] = 0
+    near[_ANY_PART] = words
+    state = step(_ROLE_SEED, np.uint64(role + 1))
+    scratch.keys[count] = feature(ROLES, state)
+    count += 1
+    for place in range(2, -1, -1):
+        if roles[place] == 0:
+            break
+        state = step(state, roles[place])
+        scratch.keys[count] = feature(ROLES, state)
+        count += 1
+    roles[0], roles[1], roles[2] = roles[1], roles[2], np.uint64(role + 1)
+    return count
+
+
+@inlined
+def _is_hyphen(position, scratch):  # type: ignore[no-untyped-def]
+    """Whether the sign joins a term for a group to what follows ("African-American")."""
+    last = scratch.last
+    return (
+        scratch.symbols[position] == _HYPHEN
+        and scratch.recent[2] == _GROUP_SEED
+        and last[_START] + last[_LENGTH] == position
+    )
 
 
 @inlined
@@ -337,6 +423,10 @@ def _take_sign(position, scratch):  # type: ignore[no-untyped-def]
     tally[_UNITS] += 1
     if symbol in (_STOP, _EXCLAMATION, _QUESTION):
         _end_sentence(scratch)
+        if scratch.roles[2] != _STOP_ROLE + 1:
+            tally[_FEATURES] = _take_role(_STOP_ROLE, scratch, tally[_FEATURES])
+    elif symbol in (_DOUBLE_QUOTE, _OPENING, _CLOSING):
+        tally[_FEATURES] = _take_role(_QUOTE_ROLE, scratch, tally[_FEATURES])
 
 
 @inlined
@@ -379,9 +469,12 @@ def _surroundings(state, part, scratch, count):  # type: ignore[no-untyped-def]
 
 @inlined
 def _remember(state, part, scratch):  # type: ignore[no-untyped-def]
-    recent = scratch.recent
+    recent, said = scratch.recent, scratch.said
+    bit = vocabulary_bit(state) & np.uint64(_SAID_BITS - 1)
+    scratch.tally[_REPEATS] += has_bit(said, bit)
+    said[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
     recent[0], recent[1], recent[2] = recent[1], recent[2], state
-    if part != NO_PART:
+    if part <= GROUP:
         scratch.near[part] = scratch.tally[_WORD_COUNT]
 
 
@@ -411,8 +504,9 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
         scratch.recent[2] = scratch.recent[1]
     unit = tally[_UNITS]
     part = _part(tables, state)
-    if part == GROUP and scratch.recent[2] == _GROUP_SEED and unit == last[_UNIT] + 1:
-        # "black women": one group.
+    follows = scratch.recent[2] == _GROUP_SEED and unit == last[_UNIT] + 1
+    if follows and part in (GROUP, PERSON):
+        # "black women", "deaf people": one group.
         units[unit - 1, 2] = scratch.source[end - 1] + 1
         last[_START], last[_LENGTH] = position, end - position
         return end
@@ -430,7 +524,10 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
         # Years, prices and telephone numbers differ in length more than in digits.
         keys[count] = feature(CONTEXT, step(_NUMBER_SEED, np.uint64(size)))
         count += 1
-    tally[_FEATURES] = _surroundings(state, part, scratch, count)
+    count = _surroundings(state, part, scratch, count)
+    if part not in (PERSON, NO_PART):
+        count = _take_role(part, scratch, count)
+    tally[_FEATURES] = count
     _remember(state, part, scratch)
     last[_START], last[_LENGTH], last[_UNIT], last[_WAS_KNOWN] = (
         position,
@@ -456,20 +553,22 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
     text = codes[offsets[first] : offsets[first + 1]]
     length = _fold(text, tables, symbols, kinds, scratch.source)
     tally[:] = 0
+    scratch.said[:] = 0
     scratch.recent[:] = _EDGE_SEED
-    scratch.near[:] = -_NEAR
+    scratch.near[:] = -_REACH
+    scratch.roles[:] = 0
     scratch.last[:] = 0
     position = 0
     while position < length:
         if is_word(kinds[position]) or joins(symbols, kinds, position, length):
             position = _take_word(position, length, tables, scratch)
         else:
-            if kinds[position] == MARK:
+            if kinds[position] == MARK and not _is_hyphen(position, scratch):
                 _take_sign(position, scratch)
             position += 1
     count = tally[_FEATURES]
     scratch.units[tally[_UNITS], 0] = count
-    count = _whole(symbols, kinds, length, tally[_WORD_COUNT], scratch.keys, count)
+    count = _whole(text, scratch, length, scratch.keys, count)
     name = codes[offsets[first + 1] : offsets[first + 2]]
     count = _aside(name, tables, scratch, _NAME_SEED, count)
     website = codes[offsets[first + 2] : offsets[first + 3]]
@@ -477,31 +576,35 @@ def scan(codes, offsets, document, tables, scratch):  # type: ignore[no-untyped-
 
 
 @inlined
-def make_seen(scratch):  # type: ignore[no-untyped-def]
-    """Room for `keep_distinct`."""
-    size = 64
-    while size < 2 * len(scratch.keys):
-        size *= 2
-    return np.empty(size, np.uint32)
+def make_met(rows):  # type: ignore[no-untyped-def]
+    """Room for `keep_distinct`, of a model with so many rows."""
+    return np.zeros((rows >> 6) + 1, np.uint64)
 
 
 @callee
-def keep_distinct(keys, count, kept, seen):  # type: ignore[no-untyped-def]
-    """Move the distinct kept features to the front; return their number.
+def keep_distinct(keys, count, index, met, rows):  # type: ignore[no-untyped-def]
+    """Move the distinct kept features to the front, with rows in place of buckets; return their
+    number.
 
-    `kept`: bitmap of buckets. `seen`: uint32 of a power of two not below twice `count`. A bucket
-    met in two blocks belongs to the first.
+    `index`: the kept buckets, `ranked`; a bucket's row is how many are kept before it. `met`:
+    bitmap of rows, all 0 before and after. `rows`: what will be read next of each feature, and is
+    fetched meanwhile. A bucket met in two blocks belongs to the first.
+
+    The loop waits neither for memory nor for a branch, of which none could be foreseen: that halves
+    the time of scoring.
     """
-    size = 64
-    while size < 2 * count:
-        size *= 2
-    seen[:size] = 0
-    wrap = np.uint32(size - 1)
-    found = 0
+    found = np.int64(0)
     for number in range(count):
+        prefetch(index, np.uint64(bucket_of(keys[number + AHEAD]) >> np.uint32(5)))
         key = keys[number]
-        bucket = bucket_of(key)
-        if has_bit(kept, np.uint64(bucket)) and is_new(seen, wrap, bucket + np.uint32(1)):
-            keys[found] = key
-            found += 1
+        bucket = np.uint64(bucket_of(key))
+        row = rank(index, bucket)
+        place, bit = row >> np.uint64(6), row & np.uint64(63)
+        is_new = has_rank(index, bucket) & ~(met[place] >> bit)
+        met[place] |= is_new << bit
+        keys[found] = (key & _BLOCK_MASK) | np.uint32(row)
+        prefetch(rows, row)
+        found += np.int64(is_new)
+    for number in range(found):
+        met[bucket_of(keys[number]) >> np.uint32(6)] = 0
     return found

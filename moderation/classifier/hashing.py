@@ -1,9 +1,14 @@
 """Hashes, and sets of them, for the compiled code."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.np.arrayobj import make_array
 
-from moderation.classifier.compiled import callee, inlined
+from moderation.classifier.compiled import callee, inlined, instruction
 
 # Multiplier of 64-bit FNV-1a, and a multiplier of the splitmix64 finaliser (Steele, Lea, Flood
 # 2014), which spreads the low bits over the high ones that are used.
@@ -48,11 +53,65 @@ def has_bit(bitmap, number):  # type: ignore[no-untyped-def]
     return (bitmap[number >> np.uint64(6)] >> (number & np.uint64(63))) & np.uint64(1) != 0
 
 
+@instruction
+def ones(_context, _number):  # type: ignore[no-untyped-def]
+    """Number of bits set in a uint64."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@instruction
+def prefetch(_context, table, _row):  # type: ignore[no-untyped-def]
+    """Have row `_row` (uint64) of an array fetched from memory while other work goes on."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        array = make_array(table)(context, builder, arguments[0])  # type: ignore[no-untyped-call]
+        stride = builder.extract_value(array.strides, 0)
+        address = builder.add(
+            builder.ptrtoint(array.data, stride.type), builder.mul(stride, arguments[1])
+        )
+        pointer = ir.IntType(8).as_pointer()
+        number = ir.IntType(32)
+        signature = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], signature)
+        # To be read (0), more than once (3), as data (1).
+        options = [number(0), number(3), number(1)]
+        builder.call(function, [builder.inttoptr(address, pointer), *options])
+        return context.get_dummy_value()
+
+    return types.void(table, types.uint64), generate
+
+
 def bitmap(numbers: npt.NDArray[np.integer], bits: int) -> npt.NDArray[np.uint64]:
     """A bitmap of 2 ** bits bits with those of `numbers` set."""
     flags = np.zeros(1 << bits, np.uint8)
     flags[numbers] = 1
     return np.packbits(flags, bitorder="little").view(np.uint64)
+
+
+def ranked(bitmap: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The bitmap, 32 bits a number, with how many bits are set before these in the upper half: both
+    in one look into memory."""
+    halves = bitmap.view(np.uint32).astype(np.uint64)
+    counts = np.bitwise_count(halves).astype(np.uint64)
+    return (np.cumsum(counts, dtype=np.uint64) - counts) << np.uint64(32) | halves
+
+
+@inlined
+def has_rank(index, number):  # type: ignore[no-untyped-def]
+    """1 if bit `number` (uint64) of a `ranked` bitmap is set, else 0."""
+    return (index[number >> np.uint64(5)] >> (number & np.uint64(31))) & np.uint64(1)
+
+
+@inlined
+def rank(index, number):  # type: ignore[no-untyped-def]
+    """How many bits of a `ranked` bitmap are set before bit `number` (uint64)."""
+    entry = index[number >> np.uint64(5)]
+    below = (np.uint64(1) << (number & np.uint64(31))) - np.uint64(1)
+    return (entry >> np.uint64(32)) + ones(entry & below)
 
 
 @inlined
@@ -63,13 +122,3 @@ def place_of(seen, wrap, key):  # type: ignore[no-untyped-def]
     while seen[slot] != 0 and seen[slot] != key:
         slot = (slot + np.uint32(1)) & wrap
     return slot
-
-
-@inlined
-def is_new(seen, wrap, key):  # type: ignore[no-untyped-def]
-    """Add a key to such a set; False when it was there."""
-    slot = place_of(seen, wrap, key)
-    if seen[slot] == key:
-        return False
-    seen[slot] = key
-    return True

@@ -6,6 +6,8 @@ doubt. A comment made of common words of the training sets is in their language.
 
 from collections.abc import Collection
 
+import numpy as np
+import numpy.typing as npt
 import pycld2
 
 CERTAIN = 0.75
@@ -16,6 +18,15 @@ ENOUGH = 400
 
 FEW = 5
 """Comments of fewer words are too short for CLD2, which then says nothing."""
+
+
+def certain(words: npt.NDArray[np.int64]) -> list[bool]:
+    """Which texts are certainly in a language of the model.
+
+    `words`: texts x 2, the text's words and how many of them are in the vocabulary.
+    """
+    enough: list[bool] = ((words[:, 0] >= FEW) & (words[:, 1] >= CERTAIN * words[:, 0])).tolist()
+    return enough
 
 
 def able(text: str, words: int, known: int, languages: Collection[str], least_known: float) -> bool:

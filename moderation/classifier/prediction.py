@@ -31,8 +31,7 @@ class Document:
     website: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """Calibrated probabilities for one document.
 
     `reject` is the probability that a moderator would not publish it; `reasons` holds one
@@ -45,6 +44,12 @@ class Prediction:
     reasons: Mapping[Reason, float]
     able: bool
 
+    def summed(self, head: str) -> str:
+        """The head whose sum of weights is the log-odds of `head`: that of `reject` is the greater
+        of its own and spam's."""
+        is_spam = head == REJECT and self.reject == self.reasons.get(Reason.SPAM)
+        return Reason.SPAM if is_spam else head
+
 
 class Span(NamedTuple):
     """Characters `start` to `end` (code points, end exclusive) of the original text that pushed a
@@ -55,16 +60,17 @@ class Span(NamedTuple):
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Why one head gave its probability.
 
-    `bias + elsewhere + sum(span.weight for span in spans)` equals the head's log-odds (natural
-    logarithm). `elsewhere` is what came from outside the text (name, website, whole-text features).
-    Spans are ordered by position and do not overlap.
+    `bias + elsewhere + others + sum(span.weight for span in spans)` equals the head's log-odds
+    (natural logarithm). `elsewhere` is what came from outside the text (name, website, whole-text
+    features); `others` is what came from spans that are not shown. Spans are ordered by position
+    and do not overlap.
     """
 
     head: str
     bias: float
     elsewhere: float
     spans: tuple[Span, ...]
+    others: float = 0.0

@@ -14,8 +14,8 @@ from moderation.classifier.features import (
     bucket_of,
     keep_distinct,
     longest_document,
+    make_met,
     make_scratch,
-    make_seen,
     scan,
 )
 
@@ -34,62 +34,53 @@ _LANES = np.uint64(0x00FF00FF00FF00FF)
 _BYTE = np.uint64(8)
 _ROWS_BEFORE_OVERFLOW = 256
 _BIAS = 128
+_COUNT_SHIFT, _SQUARES_MASK = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 @inlined
-def row_of(kept, ranks, bucket):  # type: ignore[no-untyped-def]
-    """Row of a kept bucket: how many kept buckets come before it."""
-    place = bucket >> np.uint32(6)
-    below = (np.uint64(1) << np.uint64(bucket & np.uint32(63))) - np.uint64(1)
-    return np.int64(ranks[place]) + _ones(kept[place] & below)
+def weight_of(rows, row, head):  # type: ignore[no-untyped-def]
+    """One weight of `Parameters.rows`."""
+    byte = (rows[row, 0] >> (_BYTE * np.uint64(head))) & np.uint64(0xFF)
+    return np.int64(byte) - _BIAS
 
 
 @inlined
-def _ones(bits):  # type: ignore[no-untyped-def]
-    """Number of bits set (the parallel sum of Hacker's Delight, section 5-1)."""
-    bits -= (bits >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    bits = (bits & np.uint64(0x3333333333333333)) + (
-        (bits >> np.uint64(2)) & np.uint64(0x3333333333333333)
-    )
-    bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((bits * np.uint64(0x0101010101010101)) >> np.uint64(56))
+def square_of(rows, row):  # type: ignore[no-untyped-def]
+    """The squared idf in `Parameters.rows`."""
+    return np.int64(rows[row, 1] & _SQUARES_MASK)
 
 
 @inlined
-def _flush(lanes, block, rows, sums):  # type: ignore[no-untyped-def]
-    """Add the lanes of a block to its sums, without the bias of `rows` rows, and clear them."""
+def _flush(lanes, block, sums, squares):  # type: ignore[no-untyped-def]
+    """Add the lanes of a block to its sums, without the bias of its rows, and clear them."""
+    bias = _BIAS * np.int64(lanes[block, 2] >> _COUNT_SHIFT)
+    squares[block] += np.int64(lanes[block, 2] & _SQUARES_MASK)
     for head in range(HEADS_IN_A_ROW):
         lane = lanes[block, head & 1] >> np.uint64(16 * (head >> 1))
-        sums[block, head] += np.int64(lane & np.uint64(0xFFFF)) - _BIAS * rows
+        sums[block, head] += np.int64(lane & np.uint64(0xFFFF)) - bias
     lanes[block] = 0
 
 
 @callee
-def _add_up(keys, count, kept, ranks, packed, idf, lanes, pending, sums, squares):  # type: ignore[no-untyped-def]
+def _add_up(keys, count, rows, lanes, sums, squares):  # type: ignore[no-untyped-def]
     """Sum weights and squared idf of `count` distinct kept features, per block."""
     lanes[:] = 0
-    pending[:] = 0
     sums[:] = 0
     squares[:] = 0
-    for number in range(count):
-        key = keys[number]
-        block = block_of(key)
-        row = row_of(kept, ranks, bucket_of(key))
-        weights = packed[row]
-        lanes[block, 0] += weights & _LANES
-        lanes[block, 1] += (weights >> _BYTE) & _LANES
-        size = np.int64(idf[row])
-        squares[block] += size * size
-        pending[block] += 1
-        if pending[block] == _ROWS_BEFORE_OVERFLOW:
-            _flush(lanes, block, _ROWS_BEFORE_OVERFLOW, sums)
-            pending[block] = 0
-    for block in range(BLOCKS):
-        _flush(lanes, block, pending[block], sums)
+    for start in range(0, count, _ROWS_BEFORE_OVERFLOW):
+        for number in range(start, min(start + _ROWS_BEFORE_OVERFLOW, count)):
+            key = keys[number]
+            block, row = block_of(key), bucket_of(key)
+            weights = rows[row, 0]
+            lanes[block, 0] += weights & _LANES
+            lanes[block, 1] += (weights >> _BYTE) & _LANES
+            lanes[block, 2] += rows[row, 1]
+        for block in range(BLOCKS):
+            _flush(lanes, block, sums, squares)
 
 
 @kernel
-def score(codes, offsets, tables, kept, ranks, packed, idf):  # type: ignore[no-untyped-def]
+def score(codes, offsets, tables, index, rows):  # type: ignore[no-untyped-def]
     """Add up the weights of the distinct features of every document.
 
     Returns `margins` (float64, documents x heads, in units of a weight) and `words` (int64,
@@ -99,17 +90,16 @@ def score(codes, offsets, tables, kept, ranks, packed, idf):  # type: ignore[no-
     margins = np.zeros((documents, HEADS_IN_A_ROW))
     words = np.empty((documents, 2), np.int64)
     scratch = make_scratch(longest_document(offsets))
-    seen = make_seen(scratch)
-    lanes = np.empty((BLOCKS, 2), np.uint64)
-    pending = np.empty(BLOCKS, np.int64)
+    met = make_met(len(rows))
+    lanes = np.empty((BLOCKS, 3), np.uint64)
     sums = np.empty((BLOCKS, HEADS_IN_A_ROW), np.int64)
     squares = np.empty(BLOCKS, np.int64)
     for document in range(documents):
         scan(codes, offsets, document, tables, scratch)
         tally = scratch.tally
         words[document, 0], words[document, 1] = tally[2], tally[3]
-        count = keep_distinct(scratch.keys, tally[0], kept, seen)
-        _add_up(scratch.keys, count, kept, ranks, packed, idf, lanes, pending, sums, squares)
+        count = keep_distinct(scratch.keys, tally[0], index, met, rows)
+        _add_up(scratch.keys, count, rows, lanes, sums, squares)
         for block in range(BLOCKS):
             worth = unit(block, squares[block])
             for head in range(HEADS_IN_A_ROW):

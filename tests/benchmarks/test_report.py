@@ -4,16 +4,30 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.deciding import Decided
 from benchmarks.demo_report import interval
 from benchmarks.load import Load
 from benchmarks.pipeline import Memory, Throughput
 from benchmarks.report import Results, goals, markdown, percentile
+from benchmarks.scoring import ALT, OURS, PLAIN, Scoring
 from benchmarks.servers import Size
 
 
 def loads(*rates: int) -> list[Load]:
     return [Load(requests=rate, seconds=1.0, p50_ms=10.0, p99_ms=50.0) for rate in rates]
 
+
+SCORING = Scoring(
+    loading=0.3,
+    rates={
+        1: {OURS: 300.0, PLAIN: 200.0, ALT: 100.0},
+        200: {OURS: 50_000.0, PLAIN: 10_000.0, ALT: 20_000.0},
+    },
+    alone=100e-6,
+    explained=300e-6,
+    lengths={370: 20e-6, 20_000: 1e-3},
+    decisions={50: Decided(6_000, 1.0, 0.5), 200: Decided(6_000, 0.6, 0.5)},
+)
 
 RESULTS = Results(
     size=Size(1, 64),
@@ -28,6 +42,7 @@ RESULTS = Results(
     latency_rate=20.0,
     latencies=[100.0] * 99 + [301.0],
     memory=Memory(resident=399.0, proportional=200.0, decided=20_001),
+    scoring=SCORING,
 )
 
 
@@ -53,6 +68,27 @@ def test_what_reaches_its_target_exactly_has_reached_it() -> None:
         (
             replace(RESULTS, loads=dict(RESULTS.loads) | {"isso": loads(300, 300, 300)}),
             "Durable POST against Isso",
+        ),
+        (replace(RESULTS, scoring=replace(SCORING, loading=0.31)), "Loading the model"),
+        (replace(RESULTS, scoring=replace(SCORING, alone=101e-6)), "One comment scored"),
+        (replace(RESULTS, scoring=replace(SCORING, explained=301e-6)), "One comment explained too"),
+        (
+            replace(RESULTS, scoring=replace(SCORING, decisions={200: Decided(999, 0.1, 0.1)})),
+            "Decisions in one worker",
+        ),
+        (
+            replace(
+                RESULTS,
+                scoring=replace(SCORING, rates={200: {OURS: 49_999.0, PLAIN: 1.0, ALT: 1.0}}),
+            ),
+            "Scoring in batches of 200 to 1,000",
+        ),
+        (
+            replace(
+                RESULTS,
+                scoring=replace(SCORING, rates={500: {OURS: 60_000.0, PLAIN: 1.0, ALT: 60_000.0}}),
+            ),
+            "Scoring against alt-profanity-check, at every batch size",
         ),
     ],
 )

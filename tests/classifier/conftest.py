@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from moderation.classifier import artifact
 from moderation.classifier.features import BUCKET_BITS
 from moderation.classifier.hashing import bitmap
-from moderation.classifier.parameters import HEADS, Parameters
+from moderation.classifier.parameters import HEADS, Parameters, with_spam
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document, Reason
 from training.model import Linear
@@ -66,7 +66,7 @@ class Trained:
             stored = self.parameters.weights[:, number] * self.parameters.scales[number]
             head.coef_ = (stored / self.parameters.idf)[None, :]
             columns.append(head.decision_function(matrix))
-        return np.column_stack(columns)
+        return with_spam(np.column_stack(columns))
 
 
 @pytest.fixture(scope="session")

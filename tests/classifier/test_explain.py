@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import Document
+from moderation.classifier.prediction import REJECT, Document, Reason
 
 comments = st.lists(
     st.one_of(
@@ -53,6 +53,50 @@ def test_a_repeated_word_shares_its_weight(classifier: Classifier) -> None:
     first, second = explanation.spans
     assert first.weight > 0
     assert second.weight > 0
+
+
+def test_spam_that_is_rejected_is_explained_as_spam(classifier: Classifier) -> None:
+    classifier.parameters.bias[HEADS.index(REJECT)] -= 10
+    try:
+        document = Document("Buy cheap pills at http://pills.example")
+        (rejected,), (spam,) = (classifier.explain([document], h) for h in (REJECT, Reason.SPAM))
+        log_odds, _ = classifier.log_odds([document])
+    finally:
+        classifier.parameters.bias[HEADS.index(REJECT)] += 10
+    assert rejected == spam
+    assert log_odds[0, HEADS.index(REJECT)] == log_odds[0, HEADS.index(Reason.SPAM)]
+
+
+documents = st.lists(st.builds(Document, comments, comments, comments), max_size=6)
+
+
+@settings(deadline=None)
+@given(documents=documents, data=st.data())
+def test_a_batch_explains_what_each_comment_explains_alone(
+    classifier: Classifier, documents: list[Document], data: st.DataObject
+) -> None:
+    heads = [data.draw(st.sampled_from(HEADS)) for _ in documents]
+    most = data.draw(st.none() | st.integers(1, 5))
+    alone = [
+        classifier.explain([document], [head], most=most)[0]
+        for document, head in zip(documents, heads, strict=True)
+    ]
+    assert classifier.explain(documents, heads, most=most) == alone
+
+
+@settings(deadline=None)
+@given(text=comments, most=st.integers(1, 5))
+def test_the_spans_that_weigh_most_are_shown_and_the_others_added_up(
+    classifier: Classifier, text: str, most: int
+) -> None:
+    (everything,) = classifier.explain([Document(text)])
+    (shown,) = classifier.explain([Document(text)], most=most)
+    heaviest = sorted(everything.spans, key=lambda span: abs(span.weight), reverse=True)
+    assert list(shown.spans) == sorted(heaviest[:most])
+    assert everything.others == 0
+    others = math.fsum(span.weight for span in heaviest[most:])
+    assert shown.others == pytest.approx(others, abs=1e-9)
+    assert (shown.bias, shown.elsewhere) == (everything.bias, everything.elsewhere)
 
 
 def test_an_unknown_head_is_refused(classifier: Classifier) -> None:

@@ -6,7 +6,10 @@ from moderation.classifier.features import (
     CHARACTERS,
     CONTEXT,
     GROUP,
+    HATE,
     NOT,
+    PERSON,
+    ROLES,
     WHOLE,
     WORDS,
     YOU,
@@ -25,7 +28,16 @@ from moderation.classifier.spelling import VOCABULARY_BITS, vocabulary_bit
 from training import folding
 
 COMMON = ["idiot", "idiots", "good", "loser", "the", "pen", "is", "sad", "thank", "ass"]
-MARKED = {"martian": GROUP, "martians": GROUP, "venusian": GROUP, "not": NOT, "you": YOU}
+MARKED = {
+    "martian": GROUP,
+    "martians": GROUP,
+    "venusian": GROUP,
+    "venusians": GROUP,
+    "people": PERSON,
+    "hateful": HATE,
+    "not": NOT,
+    "you": YOU,
+}
 
 
 def _tables() -> Tables:
@@ -137,6 +149,39 @@ def test_a_link_shows_in_the_whole_text() -> None:
     assert features("see http://a.example", WHOLE) != features("see https a.example x", WHOLE)
 
 
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("lovely song 🔥", "lovely song !"),
+        ("lovely song 🔥🔥🔥🔥", "lovely song 🔥👍🔥👍"),
+        ("write to ānnā", "write to anna"),
+        ("write to @anna", "write to @ anna"),
+        ("@anna write to me", "write to me @anna"),
+        ("write #anna", "write # anna"),
+        ("see a.example", "see. a example"),
+        ("write anna_garden", "write anna-garden"),
+        ("tea tea tea tea", "tea jam oil egg"),
+    ],
+)
+def test_marks_of_spam_show_in_the_whole_text(written: str, plain: str) -> None:
+    assert features(written, WHOLE) != features(plain, WHOLE)
+
+
+def test_repeated_words_weigh_by_the_length_of_the_text() -> None:
+    short, long = "tea tea jam jam", "tea tea jam jam oil oil egg egg fig fig"
+    assert features(short, WHOLE) - features(long, WHOLE)
+
+
+def test_words_of_one_text_are_no_repeats_in_the_next() -> None:
+    codes, offsets = encode([Document("the pen is good")] * 2)
+    scratch = make_scratch(longest_document(offsets))
+    found = []
+    for document in range(2):
+        scan(codes, offsets, document, TABLES, scratch)
+        found.append(set(scratch.keys[: scratch.tally[0]].tolist()))
+    assert found[0] == found[1]
+
+
 def test_name_and_website_show_in_the_whole_comment_only() -> None:
     plain = Document("Thank you")
     named = Document("Thank you", name="Martha", website="http://a.example")
@@ -148,3 +193,41 @@ def test_name_and_website_show_in_the_whole_comment_only() -> None:
 def test_a_very_long_word_is_no_problem() -> None:
     assert features("a1" * 20_000, CHARACTERS)
     assert features("i " * 20_000, WORDS)
+
+
+def test_the_order_of_words_with_a_part_is_a_feature() -> None:
+    hated, denied = features("martians hateful", ROLES), features("not martians hateful", ROLES)
+    assert len(hated) == 3
+    assert hated < denied
+    assert features("hateful martians", ROLES) != hated
+    assert features("venusians, my dear Sir, I find hateful", ROLES) == hated
+
+
+def test_words_with_a_part_do_not_reach_far() -> None:
+    far = features("martians " + "pen " * 7 + "hateful", ROLES)
+    assert far == features("martians", ROLES) | features("hateful", ROLES)
+
+
+def test_four_words_with_a_part_are_seen_at_once() -> None:
+    text = "you not martian hateful"
+    assert len(features(text, ROLES)) == 4 + 3 + 2 + 1
+    assert len(features(f"{text} you", ROLES)) == 4 + 4 + 3 + 2
+
+
+def test_the_end_of_a_sentence_and_a_quotation_are_parts() -> None:
+    assert features("martians. Hateful", ROLES) != features("martians hateful", ROLES)
+    assert features('"martians"', ROLES) == features("“martians”", ROLES) != features("m", ROLES)
+    assert features("hateful...", ROLES) == features("hateful.", ROLES)
+
+
+@pytest.mark.parametrize(
+    "named", ["martian people", "venusian martians", "martian-venusian people", "venusian people"]
+)
+def test_what_belongs_to_a_group_is_read_as_the_group(named: str) -> None:
+    for block in (CHARACTERS, WORDS, CONTEXT, ROLES):
+        assert features(f"I saw {named} today", block) == features("I saw martians today", block)
+
+
+def test_people_who_are_no_group_are_a_word() -> None:
+    assert features("people", WORDS)
+    assert features("the people", WORDS) != features("the", WORDS)

@@ -47,6 +47,11 @@ def test_insult_spam_and_thanks_are_told_apart(classifier: Classifier) -> None:
     assert spam.reasons[Reason.SPAM] > 0.5 > spam.reasons[Reason.INSULT]
 
 
+def test_what_is_spam_is_to_be_rejected(classifier: Classifier) -> None:
+    for prediction in classifier.predict([Document(text) for text in TEXTS]):
+        assert prediction.reject >= prediction.reasons[Reason.SPAM]
+
+
 def test_every_reason_has_a_probability(classifier: Classifier) -> None:
     (prediction,) = classifier.predict([Document("Hello there")])
     assert set(prediction.reasons) == set(Reason) == set(classifier.reasons)

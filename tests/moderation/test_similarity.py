@@ -2,7 +2,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.rules import NEARLY_THE_SAME
-from moderation.similarity import SHARED_BANDS, SIZE, agreement, bands, fingerprint, normalize
+from moderation.similarity import (
+    SHARED_BANDS,
+    SIZE,
+    agreement,
+    bands,
+    fingerprint,
+    fingerprints,
+    normalize,
+)
 
 COMMENT = (
     "I have crossed on this ferry since I was a child, and in winter the ferryman lent us his "
@@ -40,6 +48,18 @@ def test_small_edits_are_noticed() -> None:
 
 def test_another_comment_is_no_repeat() -> None:
     assert agreed(COMMENT, OTHER) < NEARLY_THE_SAME // 2
+
+
+@given(texts=st.lists(st.text(max_size=30), max_size=6))
+def test_many_at_once_get_the_fingerprints_that_each_gets_alone(texts: list[str]) -> None:
+    normalized = [normalize(text) for text in texts]
+    assert fingerprints(normalized) == [fingerprint(text) for text in texts]
+
+
+@given(text=st.text(st.characters(max_codepoint=127)))
+def test_plain_text_is_normalized_as_any_other(text: str) -> None:
+    # A letter that is not ASCII takes the text the other way; so the same has to come of both.
+    assert normalize(f"é {text} é") == normalize(f"é {normalize(text)} é")
 
 
 def test_each_is_compared_with_each() -> None:

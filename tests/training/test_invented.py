@@ -3,27 +3,89 @@ import re
 
 import pytest
 
+from moderation.classifier.features import GROUP, PERSON
 from moderation.classifier.prediction import REJECT, Document, Reason
 from training import invented
+from training.inflection import inflect
 from training.records import Record
-from training.words import groups
+from training.words import groups, marked
 
-TEMPLATES = list(invented.templates(per_text=2, seed=1))
+PARTS = 3
+TEMPLATES = list(invented.templates(per_text=1, seed=1, parts=PARTS))
+CONTENT = invented.Content.read(*invented.FILES)
+HELD_OUT = invented.Content.read("held_out.toml")
+HATEFUL = [p for p in CONTENT.patterns if p["labels"].get(Reason.IDENTITY_ATTACK, 0) >= 0.5]
+ABOUT_PEOPLE = invented.Content.read(invented.ABOUT_PEOPLE).patterns
+
+
+def words_of(*slots: str) -> set[str]:
+    return {word for slot in slots for word in CONTENT.words[slot]}
 
 
 def test_every_slot_is_filled() -> None:
     for record in TEMPLATES:
         for part in (record.document.text, record.document.name, record.document.website):
-            assert not re.search(r"\{\w+\}", part), part
+            assert not re.search(r"[{}|]", part), part
 
 
 def test_the_same_seed_invents_the_same() -> None:
-    assert list(invented.templates(per_text=2, seed=1)) == TEMPLATES
-    assert list(invented.templates(per_text=2, seed=2)) != TEMPLATES
+    assert list(invented.templates(per_text=1, seed=1, parts=PARTS)) == TEMPLATES
+    assert list(invented.templates(per_text=1, seed=2, parts=PARTS)) != TEMPLATES
 
 
-def test_the_comments_of_a_template_are_one_group() -> None:
-    assert len(TEMPLATES) == 2 * len({record.group for record in TEMPLATES})
+def test_there_are_many_kinds_with_thirty_sentences_and_more() -> None:
+    assert len({pattern["kind"] for pattern in ABOUT_PEOPLE}) == len(ABOUT_PEOPLE) >= 29
+    for pattern in ABOUT_PEOPLE:
+        assert len(set(pattern["texts"])) >= 30, pattern["kind"]
+
+
+def test_no_sentence_is_in_two_kinds() -> None:
+    texts = [text for pattern in CONTENT.patterns for text in pattern["texts"]]
+    assert len(set(texts)) == len(texts)
+
+
+def test_there_are_hundreds_of_words_that_disparage_and_that_praise() -> None:
+    bad = words_of("bad_trait", "bad_kind", "bad_mass", "loathe", "harm", "insult_verb")
+    good = words_of("good_trait", "plain_trait", "role", "kind_verb", "plain_verb")
+    assert len(bad) > 400
+    assert len(good) > 400
+    both = words_of("bad_trait", "bad_kind") & words_of("good_trait", "plain_trait", "role")
+    assert not both
+
+
+def test_the_parts_share_neither_sentences_nor_words() -> None:
+    parts = [CONTENT.part(number, PARTS) for number in range(PARTS)]
+    for slot in ("bad_trait", "good_trait", "harm", "kind_verb", "identity"):
+        dealt = [word for part in parts for word in part.words[slot]]
+        assert sorted(dealt) == sorted(CONTENT.words[slot])
+    dealt = [text for part in parts for pattern in part.patterns for text in pattern["texts"]]
+    assert sorted(dealt) == sorted(text for p in CONTENT.patterns for text in p["texts"])
+
+
+def test_a_part_is_a_group_and_has_every_kind() -> None:
+    for number in range(PARTS):
+        kinds = {record.key for record in TEMPLATES if record.group == str(number)}
+        assert kinds == {pattern["kind"] for pattern in CONTENT.patterns}
+
+
+def test_words_held_out_are_trained_on_nowhere() -> None:
+    trained = {inflect(word, "", {}) for words in CONTENT.words.values() for word in words}
+    held = {word for slot, words in HELD_OUT.words.items() for word in words}
+    assert not trained & held
+    texts = {text for pattern in CONTENT.patterns for text in pattern["texts"]}
+    assert texts.isdisjoint(text for pattern in HELD_OUT.patterns for text in pattern["texts"])
+    assert not marked().keys() & held
+
+
+@pytest.mark.parametrize("known_words", [True, False])
+def test_every_group_is_put_in_the_same_place(known_words: bool) -> None:
+    crossed = invented.crossed(1, seed=1, known_words=known_words)
+    assert len(crossed.texts) == len(crossed.hateful) == 48
+    assert sum(crossed.hateful) == 24
+    assert all(len(set(row)) > 100 for row in crossed.texts)
+    assert not any(re.search(r"[{}|]", text) for row in crossed.texts for text in row)
+    first = crossed.texts[0]
+    assert {text.replace(name[:-1], "") for text, name in zip(first, crossed.groups, strict=True)}
 
 
 @pytest.mark.parametrize("head", [REJECT, Reason.SPAM, Reason.IDENTITY_ATTACK, Reason.TOXIC])
@@ -32,10 +94,40 @@ def test_both_classes_are_invented(head: str) -> None:
     assert labels == {0, 1}
 
 
+def test_a_vowel_takes_an() -> None:
+    filled = invented.Content({}, [], {}).fill
+    generator = random.Random(1)
+    assert filled("a old man", generator) == "An old man"
+    assert filled("a useless, a honest and a European one", generator) == (
+        "A useless, an honest and a European one"
+    )
+
+
 def test_group_terms_come_with_their_plurals() -> None:
     assert {"martian", "nun"}.isdisjoint(groups())
     assert {"muslim", "muslims", "women", "deaf"} <= set(groups())
     assert "womens" not in groups()
+
+
+def test_only_terms_of_several_words_are_not_read_as_groups() -> None:
+    parts = marked()
+    odd = set()
+    for slot, ending in [("identity", ""), ("group_noun", ""), ("group_noun", "s")]:
+        for term in CONTENT.words[slot]:
+            form = inflect(term, ending, CONTENT.irregular.get(ending, {})).lower()
+            if any(parts.get(word) not in {GROUP, PERSON} for word in re.findall("[a-z]+", form)):
+                odd.add(term)
+    assert odd == {
+        "mentally disabled", "middle-aged", "middle aged", "working-class", "Middle Eastern",
+        "person|of colour", "person|of color", "person|with a disability", "person|with autism",
+        "person|from Africa", "person|from abroad", "non-binary",
+    }  # fmt: skip
+
+
+def test_slurs_and_insults_are_judged_as_words() -> None:
+    parts = marked()
+    for word in words_of("slur", "bad_kind", "bad_trait"):
+        assert parts.get(word) != GROUP, word
 
 
 def rated(text: str, label: float) -> Record:

@@ -42,6 +42,25 @@ def test_a_disguised_copy_stays_with_its_original() -> None:
     assert (found[:300] == found[300:]).all()
 
 
+def test_an_interval_by_group_is_as_wide_as_the_groups_are_few() -> None:
+    generator = np.random.default_rng(1)
+    places = np.repeat(np.arange(20), 50)
+    scores = generator.random(20)[places] + 0.1 * generator.random(1000)
+    labels = (generator.random(1000) < scores / scores.max()).astype(float)
+    by_row = metrics.bootstrap(metrics.auc, labels, scores, seed=1)
+    by_group = metrics.bootstrap(
+        metrics.auc, labels, scores, seed=1, groups=places.astype(str).astype(object)
+    )
+    assert by_group.value == by_row.value
+    assert by_group.low < by_row.low < by_row.high < by_group.high
+
+
+def test_resampled_groups_have_both_classes() -> None:
+    labels, groups = np.array([0.0, 1.0]), np.array(["a", "b"], object)
+    found = metrics.bootstrap(metrics.auc, labels, np.array([0.1, 0.9]), seed=1, groups=groups)
+    assert (found.low, found.high) == (1, 1)
+
+
 def test_a_soft_label_is_two_weighted_ones() -> None:
     rows, classes, weights = harden(np.array([1.0, 0.25]), np.array([2.0, 4.0]))
     triples = {tuple(triple) for triple in zip(rows, classes, weights, strict=True)}

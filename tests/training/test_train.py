@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 from click.testing import CliRunner
 
 from moderation.classifier.artifact import load
 from moderation.classifier.parameters import HEADS
-from moderation.classifier.prediction import Document, Reason
+from moderation.classifier.prediction import REJECT, Document, Reason
 from training.cli import train
+from training.train import TASKS, without_spam
 
 
 def run(data: Path, recipe: Path, output: Path, *more: str):
@@ -36,6 +38,21 @@ def test_the_trained_model_has_learnt(trained: Path) -> None:
     assert spam.reasons[Reason.SPAM] > 0.5 > kind.reasons[Reason.SPAM]
 
 
+def test_spam_is_rejected_as_surely_as_it_is_spam(trained: Path) -> None:
+    model = load(trained / "model.safetensors")
+    (spam,) = model.predict([Document("cheap pills http://pills.example")])
+    assert spam.reject >= spam.reasons[Reason.SPAM] > 0.5
+
+
+def test_the_verdicts_own_sum_learns_nothing_from_spam() -> None:
+    labels = np.full((3, len(TASKS)), np.nan)
+    spam, reject = TASKS.index(Reason.SPAM), TASKS.index(REJECT)
+    labels[:, reject], labels[:2, spam] = [1, 0, 1], [1, 0]
+    kept = without_spam(labels)
+    np.testing.assert_array_equal(kept[:, reject], [np.nan, 0, 1])
+    np.testing.assert_array_equal(kept[:, spam], labels[:, spam])
+
+
 def test_the_same_recipe_gives_the_same_bytes(
     trained: Path, data: Path, recipe_path: Path, tmp_path: Path
 ) -> None:
@@ -62,6 +79,17 @@ def test_the_card_names_every_set_with_licence_and_attribution(trained: Path) ->
     card = (trained / "card.md").read_text()
     assert "| talk | 240 | CC0 | Nobody, invented |" in card
     assert "| shop | 240 | MIT | Nobody either |" in card
+
+
+def test_the_card_shows_kinds_of_sentences_and_the_gap_between_groups(trained: Path) -> None:
+    metadata = load(trained / "model.safetensors").metadata
+    assert metadata["kinds"]["kinds"]["hatred"]["unwanted"]
+    assert not metadata["kinds"]["kinds"]["negated hate"]["unwanted"]
+    assert 0 <= metadata["identities"]["known"]["reject"]["gap"]["value"] <= 1
+    card = (trained / "card.md").read_text()
+    assert "| hatred | held |" in card
+    assert "| negated hate | published |" in card
+    assert "| known | reject |" in card
 
 
 def test_a_set_that_is_not_there_is_named_without_a_traceback(

@@ -7,6 +7,7 @@ import pytest
 from moderation.classifier.artifact import DEFAULT_ARTIFACT
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document, Explanation, Prediction
+from moderation.policy import SPANS_KEPT
 from worker.scorer import Scorer, explain_each, predict_each
 
 GOOD = Document("The old bridge had a tram line.")
@@ -25,10 +26,16 @@ class Failing(Classifier):
             raise ValueError("a bug")
         return super().predict(documents)
 
-    def explain(self, documents: Sequence[Document], head: str = "reject") -> list[Explanation]:
-        if head == "spam":
+    def explain(
+        self,
+        documents: Sequence[Document],
+        head: str | Sequence[str] = "reject",
+        *,
+        most: int | None = None,
+    ) -> list[Explanation]:
+        if "spam" in head:
             raise ValueError("a bug")
-        return super().explain(documents, head)
+        return super().explain(documents, head, most=most)
 
 
 def test_the_model_is_loaded_once(scorer: Scorer) -> None:
@@ -93,7 +100,7 @@ def test_each_decision_is_explained_by_its_own_head(shipped: Classifier) -> None
     documents = [GOOD, OTHER, BAD]
     heads = ["reject", "insult", "reject"]
     assert explain_each(shipped, documents, heads) == [
-        shipped.explain([document], head)[0]
+        shipped.explain([document], head, most=SPANS_KEPT)[0]
         for document, head in zip(documents, heads, strict=True)
     ]
 

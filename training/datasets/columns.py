@@ -2,25 +2,37 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import math
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.prediction import REJECT, Document
 from training.datasets.rows import Row, Skipped, open_bytes, read_jsonl
 from training.records import Record
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
-class FormatError(Exception):
+
+class FormatError(ValueError):
     """A file that cannot be read at all; the message names it and the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which column holds what. `labels`: column per head, values from 0 to 1; a head whose column
-    is not in a row is unknown for it. `group`: rows of one group stay on one side of a split."""
+class Columns(BaseModel):
+    """Which column holds what.
+
+    `labels`: column per head, values from 0 to 1; a head whose column is empty or not in a row is
+    unknown for it. `weight`: how much a row counts, 1 if empty. `group`: rows of one group (thread,
+    page) stay on one side of a split.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str = "text"
     name: str = "name"
@@ -29,63 +41,149 @@ class Columns:
     source: str = "source"
     time: str = "date"
     key: str = "id"
-    labels: Mapping[str, str] = field(
-        default_factory=lambda: {REJECT: "label"} | {head: head for head in HEADS if head != REJECT}
+    weight: str = "weight"
+    labels: Mapping[str, str] = {REJECT: "label"} | {head: head for head in HEADS if head != REJECT}
+
+    @field_validator("labels")
+    @classmethod
+    def _are_heads(cls, labels: Mapping[str, str]) -> Mapping[str, str]:
+        if unknown := set(labels) - set(HEADS):
+            raise ValueError(f"no head is called {min(unknown)!r}; there are {', '.join(HEADS)}")
+        return labels
+
+
+def read_records(
+    path: Path,
+    columns: Columns,
+    skipped: Skipped,
+    exclude: Mapping[str, str] = NOTHING,
+) -> Iterator[Record]:
+    """The labelled comments of a file; rows without text or any label are skipped.
+
+    FormatError for an unknown kind of file and for one without a usable row; OSError when it cannot
+    be read.
+    """
+    first: Row | None = None
+    usable = False
+    for line, row in read_rows(path, skipped, exclude):
+        first = first or row
+        try:
+            record = _record(row, line, columns, path.name)
+        except ValueError as error:
+            skipped.add(str(error), line)
+            continue
+        usable = True
+        yield record
+    if first and not usable:
+        reasons = "; ".join(skipped.lines)
+        raise FormatError(f"{path}: no usable row ({reasons}); its columns are {', '.join(first)}")
+
+
+def _record(row: Row, line: int, columns: Columns, source: str) -> Record:
+    """ValueError with the reason when the row cannot be used."""
+    text = row.get(columns.text)
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"no text in column {columns.text!r}")
+    labels = {}
+    for head, column in columns.labels.items():
+        label = _number(row.get(column))
+        if label is not None:
+            if not 0 <= label <= 1:
+                raise ValueError("a label is not a number from 0 to 1")
+            labels[head] = label
+    if not labels:
+        raise ValueError("no label")
+    weight = _number(row.get(columns.weight))
+    if weight is not None and not 0 <= weight < math.inf:
+        raise ValueError("the weight is not a number from 0")
+    return Record(
+        document=Document(text, _string(row, columns.name), _string(row, columns.website)),
+        labels=labels,
+        weight=1.0 if weight is None else weight,
+        group=_string(row, columns.group),
+        source=_string(row, columns.source) or source,
+        key=_string(row, columns.key) or str(line),
+        time=_string(row, columns.time),
     )
 
 
-def read_records(path: Path, columns: Columns, skipped: Skipped) -> Iterator[Record]:
-    """The labelled comments of a file; rows without text or any label are skipped.
-
-    FormatError for an unknown kind of file; OSError when it cannot be read.
-    """
-    for line, row in read_rows(path, skipped):
-        text = row.get(columns.text)
-        if not isinstance(text, str) or not text.strip():
-            skipped.add(f"no text in column {columns.text!r}", line)
-            continue
-        try:
-            labels = _labels(row, columns)
-        except ValueError:
-            skipped.add("a label is not a number from 0 to 1", line)
-            continue
-        if not labels:
-            skipped.add("no label", line)
-            continue
-        yield Record(
-            document=Document(text, _string(row, columns.name), _string(row, columns.website)),
-            labels=labels,
-            weight=1.0,
-            group=_string(row, columns.group) or str(line),
-            source=_string(row, columns.source) or path.name,
-            key=_string(row, columns.key) or str(line),
-            time=_string(row, columns.time),
-        )
+def _number(value: Any) -> float | None:
+    """None for what is empty; -1, which nothing may be, for what is no number."""
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return -1.0
+    return None if math.isnan(number) else number
 
 
-def read_rows(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
-    """(line or row number, row) of a JSONL, CSV (either gzipped or not) or Parquet file."""
+def _string(row: Mapping[str, Any], column: str) -> str:
+    value = row.get(column)
+    return "" if value is None else str(value)
+
+
+def read_rows(
+    path: Path, skipped: Skipped, exclude: Mapping[str, str] = NOTHING
+) -> Iterator[tuple[int, Row]]:
+    """(line or row number, row) of a JSONL, CSV (either gzipped or not) or Parquet file; without
+    the rows whose columns have the values of `exclude`."""
+    for line, row in _read_all(path, skipped):
+        if any(_string(row, name) == value for name, value in exclude.items()):
+            skipped.add("excluded by the recipe", line)
+        else:
+            yield line, row
+
+
+def _read_all(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
     kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     if kind in {".jsonl", ".ndjson"}:
-        return read_jsonl(path, skipped)
-    if kind == ".csv":
-        return _read_csv(path, skipped)
+        return _undamaged(path, read_jsonl(path, skipped))
+    if kind in {".csv", ".tsv"}:
+        return _undamaged(path, _read_csv(path, skipped))
     if kind == ".parquet":
         return _read_parquet(path)
-    raise FormatError(f"{path}: not .jsonl, .csv or .parquet")
+    raise FormatError(f"{path}: not .jsonl, .csv, .tsv or .parquet")
+
+
+def _undamaged(path: Path, rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+    try:
+        yield from rows
+    except (EOFError, zlib.error) as error:
+        raise FormatError(f"{path}: damaged: {error}") from error
 
 
 def _read_csv(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
-    with (
-        open_bytes(path) as binary,
-        io.TextIOWrapper(binary, "utf-8-sig", errors="replace", newline="") as text,
-    ):
-        reader = csv.DictReader(text)
-        for row in reader:
-            if None in row:
-                skipped.add("more fields than columns", reader.line_num)
+    """Separated by commas, semicolons or tabs, whichever the first line has most of. What is not
+    UTF-8 becomes surrogates, by which it is known."""
+    with closing(open_bytes(path)) as binary:
+        text = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape", newline="")
+        header = text.readline()
+        delimiter = max(",;\t", key=header.count)
+        names = next(csv.reader([header], delimiter=delimiter), [])
+        reader = csv.reader(text, delimiter=delimiter)
+        while True:
+            try:
+                fields = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                skipped.add(str(error), reader.line_num + 1)
+                continue
+            line = reader.line_num + 1
+            if not fields:
+                continue
+            if len(fields) != len(names):
+                more = len(fields) > len(names)
+                skipped.add(f"{'more' if more else 'fewer'} fields than columns", line)
+            elif not all(map(_is_text, fields)):
+                skipped.add("not UTF-8", line)
             else:
-                yield reader.line_num, row
+                yield line, dict(zip(names, fields, strict=True))
+
+
+def _is_text(field: str) -> bool:
+    return field.isascii() or not any("\udc80" <= c <= "\udcff" for c in field)
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
@@ -103,21 +201,3 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Row]]:
                     yield number, row
     except ArrowException as error:
         raise FormatError(f"{path}: {error}") from error
-
-
-def _labels(row: Mapping[str, Any], columns: Columns) -> dict[str, float]:
-    labels = {}
-    for head, column in columns.labels.items():
-        value = row.get(column)
-        if value is None or value == "":
-            continue
-        label = float(value)
-        if not 0 <= label <= 1:
-            raise ValueError(column)
-        labels[head] = label
-    return labels
-
-
-def _string(row: Mapping[str, Any], column: str) -> str:
-    value = row.get(column)
-    return "" if value is None else str(value)

@@ -3,15 +3,17 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from moderation.classifier.prediction import Document
-from training.datasets.columns import read_rows
+from training.datasets.columns import read_records, read_rows
 from training.datasets.formats import READERS
-from training.datasets.rows import Row, Skipped
-from training.recipe import SetRecipe
+from training.datasets.rows import Skipped
+from training.recipe import SetRecipe, Split
 from training.records import Record
+
+MONTH = len("2026-11")
 
 
 @dataclass(slots=True)
@@ -25,19 +27,38 @@ class LoadedSet:
 
 
 def load_set(folder: Path, recipe: SetRecipe) -> LoadedSet:
-    """Read one set from `folder`; OSError when the file cannot be read."""
+    """Read one set from `folder`; OSError when the file cannot be read, FormatError when it is
+    damaged or without a usable row."""
     path = folder / recipe.file
-    loaded = LoadedSet(recipe, hashlib.sha256(path.read_bytes()).hexdigest())
-    loaded.records.extend(_records(path, recipe, loaded.skipped))
+    with path.open("rb") as file:
+        loaded = LoadedSet(recipe, hashlib.file_digest(file, "sha256").hexdigest())
+    if recipe.columns:
+        own = read_records(path, recipe.columns, loaded.skipped, exclude=recipe.exclude)
+        loaded.records.extend(_as_recipe_says(record, recipe) for record in own)
+    else:
+        loaded.records.extend(_records(path, recipe, loaded.skipped))
     return loaded
+
+
+def _as_recipe_says(record: Record, recipe: SetRecipe) -> Record:
+    groups = {
+        Split.GROUP: record.group,
+        Split.SOURCE: record.source,
+        Split.TIME: record.time[:MONTH],
+    }
+    return replace(
+        record,
+        weight=record.weight * recipe.weight,
+        group=groups[recipe.split] or fingerprint(record.document.text),
+        source=recipe.name,
+        domain=recipe.domain,
+        calibration=recipe.calibration,
+    )
 
 
 def _records(path: Path, recipe: SetRecipe, skipped: Skipped) -> Iterator[Record]:
     reader = READERS[recipe.reader]
-    for line, row in read_rows(path, skipped):
-        if any(row.get(name) == value for name, value in recipe.exclude.items()):
-            skipped.add("excluded by the recipe", line)
-            continue
+    for line, row in read_rows(path, skipped, recipe.exclude):
         try:
             text = str(row[recipe.text_field])
             labels, group = reader(row)
@@ -52,19 +73,15 @@ def _records(path: Path, recipe: SetRecipe, skipped: Skipped) -> Iterator[Record
             document=Document(text=text, name=name),
             labels=labels,
             weight=recipe.weight,
-            group=group or _fingerprint(text),
+            group=group or fingerprint(text),
             source=recipe.name,
-            key=_key(row, line),
+            key=str(row.get("id", line)),
             time=str(row.get("date", "")),
             domain=recipe.domain,
             calibration=recipe.calibration,
         )
 
 
-def _key(row: Row, line: int) -> str:
-    return str(row.get("id", line))
-
-
-def _fingerprint(text: str) -> str:
+def fingerprint(text: str) -> str:
     """Near repeats are one group: letters and digits only, in lower case."""
     return re.sub(r"[\W_]+", "", text.lower()) or text

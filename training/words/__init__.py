@@ -2,18 +2,50 @@
 
 import tomllib
 from importlib.resources import files
+from typing import Any
 
-from moderation.classifier.features import GROUP, NOT, YOU
+from moderation.classifier import features
+from moderation.classifier.features import BAD, GOOD, GROUP, HARM, HATE, THING
+from training.inflection import inflect
+
+NOUN, VERB, ADJECTIVE = ("", "s"), ("", "s", "ed", "ing"), ("",)
+
+_LISTS = {
+    "good_trait": (GOOD, ADJECTIVE),
+    "feeling_good": (GOOD, ADJECTIVE),
+    "kind_verb": (GOOD, VERB),
+    "bad_trait": (BAD, ADJECTIVE),
+    "bad_kind": (BAD, NOUN),
+    "bad_mass": (BAD, ADJECTIVE),
+    "slur": (BAD, NOUN),
+    "insult_verb": (BAD, VERB),
+    "object": (THING, NOUN),
+    "trade": (THING, NOUN),
+    "feeling_bad": (HATE, ADJECTIVE),
+    "loathe": (HATE, VERB),
+    "harm": (HARM, VERB),
+}
+"""Slots of `vocabulary.toml` whose words have a part, and the forms in which they have it."""
+
+
+def read(name: str) -> dict[str, Any]:
+    """One of the TOML files here."""
+    return tomllib.loads(files(__name__).joinpath(name).read_text("utf-8"))
 
 
 def marked() -> dict[str, int]:
-    """Words with a part of their own (see `features.Tables`)."""
-    parts = tomllib.loads(files(__name__).joinpath("parts.toml").read_text("utf-8"))
-    return (
-        dict.fromkeys(groups(), GROUP)
-        | dict.fromkeys(parts["not"], NOT)
-        | dict.fromkeys(parts["you"], YOU)
-    )
+    """Words with a part of their own (see `features.Tables`). What `parts.toml` says of a word
+    overrides the vocabulary, and later lists of the vocabulary earlier ones."""
+    vocabulary = read("vocabulary.toml")
+    found: dict[str, int] = {}
+    for slot, (part, endings) in _LISTS.items():
+        words = [word for word in vocabulary["words"][slot] if word.isalpha()]
+        for ending in endings:
+            irregular = vocabulary["irregular"].get(ending, {})
+            found |= {inflect(word, ending, irregular): part for word in words}
+    for name, listed in read("parts.toml").items():
+        found |= dict.fromkeys(listed, getattr(features, name.upper()))
+    return found | dict.fromkeys(groups(), GROUP)
 
 
 def groups() -> list[str]:
