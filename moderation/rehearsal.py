@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from moderation.classifier.prediction import REJECT, Prediction, Reason
-from moderation.domain import ActorKind, Status
+from moderation.domain import ActorKind, Standing, Status
 from moderation.models import Comment, Event
 from moderation.policy import Decision, SiteSettings, decide
 from moderation.rules import NEARLY_THE_SAME, Facts
@@ -118,8 +118,15 @@ def _prediction(evidence: Mapping[str, Any]) -> Prediction | None:
 
 
 def _facts(row: Any) -> Facts:
-    known = row.evidence.get("facts") or _guessed(row.evidence)
-    return Facts(text=row.text, name=row.name, website=row.website, **known)
+    known = dict(row.evidence.get("facts") or _guessed(row.evidence))
+    standing = known.pop("standing", None)
+    return Facts(
+        text=row.text,
+        name=row.name,
+        website=row.website,
+        standing=Standing(standing) if standing else None,
+        **known,
+    )
 
 
 def _guessed(evidence: Mapping[str, Any]) -> dict[str, Any]:

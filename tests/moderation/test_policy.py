@@ -139,7 +139,12 @@ def test_everything_that_the_decision_stands_on_is_recorded() -> None:
             },
             {"rule": "too_many_links", "verdict": "hold", "detail": "1 links, at most 0"},
         ],
-        "facts": {"author_approved": True, "earlier_from_sender": 0, "agreement": 0},
+        "facts": {
+            "author_approved": True,
+            "earlier_from_sender": 0,
+            "agreement": 0,
+            "standing": None,
+        },
         "able": True,
         "scores": dict.fromkeys(HEADS, 0.1) | {"reject": 0.1235, "spam": 0.9},
         "thresholds": THRESHOLDS | {"spam": 0.7},

@@ -4,7 +4,7 @@ import pytest
 
 from moderation import rehearsal
 from moderation.db import Database
-from moderation.domain import Status
+from moderation.domain import Standing, Status
 from moderation.policy import HEADS, SiteSettings
 from moderation.rehearsal import Rehearsal, rehearse
 from moderation.review import Change, set_status
@@ -75,6 +75,13 @@ def test_what_the_rules_knew_besides_is_remembered(database: Database) -> None:
     assert moves(tried(database, site, {"rules": {"duplicate_hours": 0}})) == {
         ("held", "approved"): 1
     }
+
+
+def test_what_was_thought_of_the_author_is_remembered(database: Database) -> None:
+    site = add_site(database)
+    settle(database, site, insult=0.9, facts={"standing": Standing.TRUSTED})
+    settle(database, site, insult=0.1, facts={"standing": Standing.BLOCKED})
+    assert tried(database, site, {"thresholds": {"insult": 0.05}}).moves == ()
 
 
 def test_a_decision_from_before_facts_were_stored_is_tried_by_the_rules_that_spoke(

@@ -96,12 +96,18 @@ _SUGGESTED = {
 }
 
 
+_SLIGHT = 0.3
+"""Share of the heaviest piece's weight below which a piece is only underlined."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of a comment's text; `weight` is positive where it spoke against the comment."""
+    """A piece of a comment's text; `weight` is positive where it spoke against the comment, and
+    `is_slight` where another piece weighed several times as much."""
 
     text: str
     weight: float = 0.0
+    is_slight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +166,13 @@ def bars(evidence: Mapping[str, Any]) -> list[Bar]:
 
 def segments(text: str, explanation: Mapping[str, Any] | None) -> Iterator[Segment]:
     """The text cut at the spans that weighed, in order and complete."""
+    spans = (explanation or {}).get("spans", [])
+    heaviest = max((abs(weight) for _, _, weight in spans), default=0.0)
     place = 0
-    for start, end, weight in (explanation or {}).get("spans", []):
+    for start, end, weight in spans:
         if start > place:
             yield Segment(text[place:start])
-        yield Segment(text[start:end], weight)
+        yield Segment(text[start:end], weight, abs(weight) < heaviest * _SLIGHT)
         place = end
     if place < len(text):
         yield Segment(text[place:])

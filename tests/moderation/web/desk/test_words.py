@@ -98,3 +98,11 @@ def test_segments_put_together_are_the_text(text: str, cuts: list[int]) -> None:
 
 def test_a_text_without_an_explanation_is_one_piece() -> None:
     assert [segment.text for segment in segments("A tram line.", None)] == ["A tram line."]
+
+
+def test_what_weighed_little_beside_another_piece_is_slight() -> None:
+    spans = [[0, 3, 0.2], [4, 9, 1.5], [10, 14, -0.6]]
+    found = {
+        segment.text: segment.is_slight for segment in segments("You idiot, no.", {"spans": spans})
+    }
+    assert (found["You"], found["idiot"], found[" no."]) == (True, False, False)
