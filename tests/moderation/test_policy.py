@@ -31,7 +31,7 @@ BANNED = Facts("A turnip. http://a.example", "Zoë", "", True, 0, 0)
 RULES = {"rules": {"banned_words": ["turnip"], "suspect_words": ["tram"], "max_links": 0}}
 
 
-def prediction(reject: float = 0.1, *, able: bool = True, **reasons: float) -> Prediction:
+def prediction(reject: float = 0.15, *, able: bool = True, **reasons: float) -> Prediction:
     return Prediction(
         reject=reject,
         reasons={reason: reasons.get(reason, 0.1) for reason in Reason},
