@@ -183,9 +183,13 @@ def _fill(database: Database, held: int, decided: int) -> None:
             connection.execute(insert(Comment), [comment for comment, _ in part])
             connection.execute(insert(Event), [event for _, event in part])
             connection.execute(insert(Similar), list(_bands(comment for comment, _ in part)))
+    if database.engine.dialect.name == "postgresql":
+        # As it would do by itself a little later.
+        with database.engine.connect().execution_options(
+            isolation_level="AUTOCOMMIT"
+        ) as connection:
+            connection.execute(text("VACUUM ANALYZE"))
     with database.read() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("ANALYZE"))
         found = connection.execute(select(func.count()).select_from(Comment)).scalar_one()
     console.print(f"{found:,} comments, {held:,} of them held")
 

@@ -21,6 +21,8 @@ _REMOVE = delete(Similar).where(
 _MET = (
     select(Similar.comment_id, Similar.fingerprint)
     .where(Similar.band.in_(bindparam("bands", expanding=True)))
+    # Sorted, or PostgreSQL would read the whole table in the hope of finding enough soon.
+    .order_by(Similar.band, Similar.comment_id)
     .limit(bindparam("at_most"))
     .subquery()
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -69,13 +70,10 @@ def cards(connection: Connection, rows: Sequence[Row]) -> list[Card]:
 
 
 def _events(connection: Connection, rows: Sequence[Row]) -> dict[str, list[Any]]:
-    query = (
-        select(Event.__table__)
-        .where(Event.comment_id.in_([row.id for row in rows]))
-        .order_by(Event.id)
-    )
+    query = select(Event.__table__).where(Event.comment_id.in_([row.id for row in rows]))
     found: dict[str, list[Any]] = {}
-    for event in connection.execute(query):
+    # Sorted here: PostgreSQL would read all events in their order to save itself the sorting.
+    for event in sorted(connection.execute(query), key=attrgetter("id")):
         found.setdefault(event.comment_id, []).append(event)
     return found
 

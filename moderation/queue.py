@@ -399,9 +399,12 @@ def _beyond(keys: list[Any], order: Order, after: str) -> ColumnElement[bool]:
 def _count(
     connection: Connection, conditions: Sequence[ColumnElement[bool]], at_most: int
 ) -> Count:
-    # Sorted, because that makes SQLite read the index that has what is filtered by.
-    some = select(Comment.id).where(*conditions).order_by(Comment.id).limit(at_most + 1).subquery()
-    number = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    some = select(Comment.id).where(*conditions).limit(at_most + 1)
+    if connection.dialect.name == "sqlite":
+        # This makes it read the index that has what is filtered by; PostgreSQL finds it by itself,
+        # and would rather not.
+        some = some.order_by(Comment.id)
+    number = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
     return Count(min(number, at_most), more=number > at_most)
 
 

@@ -7,9 +7,10 @@ transaction; a person's decision is final for every machine.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Executable, Select, bindparam, insert, select, update
 
 from moderation import alike
 from moderation.accounts import AccountRef
@@ -297,7 +298,6 @@ def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Deci
         select(Event, Comment.version)
         .join(Comment, Comment.id == Event.comment_id)
         .where(Event.comment_id.in_(ids), Event.kind.in_(_CHANGING))
-        .order_by(Event.id)
     )
     return {
         event.comment_id: Decided(
@@ -308,7 +308,7 @@ def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Deci
             event.at,
             event.version,
         )
-        for event in connection.execute(query)
+        for event in _in_order(connection, query)
     }
 
 
@@ -397,18 +397,21 @@ def _earlier_reasons(connection: Connection, events: Sequence[Any]) -> dict[int,
     wanted = {event.comment_id: event.id for event in events}
     for part in _parts(list(wanted)):
         reasons: dict[str, str] = {}
-        query = (
-            select(Event.id, Event.comment_id, Event.reason)
-            .where(Event.comment_id.in_(part), Event.kind.in_(_CHANGING))
-            .order_by(Event.id)
+        query = select(Event.id, Event.comment_id, Event.reason).where(
+            Event.comment_id.in_(part), Event.kind.in_(_CHANGING)
         )
-        for row in connection.execute(query):
+        for row in _in_order(connection, query):
             if row.id == wanted[row.comment_id]:
                 earlier[row.id] = reasons.get(row.comment_id, "")
             elif row.id > wanted[row.comment_id]:
                 earlier.pop(wanted[row.comment_id], None)
             reasons[row.comment_id] = row.reason
     return earlier
+
+
+def _in_order(connection: Connection, query: Executable) -> list[Any]:
+    """Events sorted here: PostgreSQL would read all there are to save itself the sorting."""
+    return sorted(connection.execute(query), key=attrgetter("id"))
 
 
 def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
