@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +19,7 @@ from moderation.classifier.artifact import DEFAULT_ARTIFACT, ArtifactError
 from moderation.classifier.parameters import HEADS
 
 if TYPE_CHECKING:
+    from moderation.classifier.pipeline import Classifier
     from training.datasets.columns import Columns
     from training.evaluation import Evaluation
     from training.records import Record
@@ -159,6 +160,7 @@ def evaluate(
     with _plain_errors(), _counters() as progress:
         classifier = artifact.load(model_path)
         other = artifact.load(against) if against else None
+        cautions = list(_cautions(data, [model for model in (classifier, other) if model]))
         scoring = progress.add_task("Scored", total=None)
         measuring = progress.add_task("Heads measured", total=None)
         evaluations = run(
@@ -170,7 +172,9 @@ def evaluate(
             measured=lambda: progress.advance(measuring),
         )
         if report:
-            report.write_text(render(evaluations), "utf-8")
+            report.write_text(render(evaluations, cautions), "utf-8")
+    for caution in cautions:
+        click.echo(caution, err=True)
     for evaluation in evaluations:
         _print(evaluation)
 
@@ -188,6 +192,17 @@ def _plain_errors() -> Iterator[None]:
         raise click.ClickException(f"recipe: {'; '.join(places)}") from error
     except (ValueError, OSError, ArtifactError, LineError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _cautions(paths: tuple[Path, ...], models: Sequence["Classifier"]) -> Iterator[str]:
+    """A sentence for each file that a model was trained on: its figures flatter."""
+    from training.datasets.rows import file_digest
+
+    for path in paths:
+        digest = file_digest(path)
+        for model in models:
+            if digest in {item["sha256"] for item in model.metadata.get("data", [])}:
+                yield f"{path}: {model.version} was trained on this file, so its figures flatter."
 
 
 def _counters() -> Progress:
@@ -234,7 +249,7 @@ def _columns(pairs: tuple[str, ...]) -> "Columns":
 
 
 def _print(evaluation: "Evaluation") -> None:
-    from training.report import interval
+    from training.report import difference, interval
 
     table = Table(title=f"{evaluation.model}: {evaluation.head}", title_justify="left")
     table.add_column("")
@@ -246,7 +261,7 @@ def _print(evaluation: "Evaluation") -> None:
         table.add_row(name, interval(figure))
     if evaluation.paired:
         table.add_row(
-            f"AUC less that of {evaluation.paired.other}", interval(evaluation.paired.difference)
+            f"AUC less that of {evaluation.paired.other}", difference(evaluation.paired.difference)
         )
         table.add_row("McNemar p", f"{evaluation.paired.p_value:.2g}")
     Console().print(table)

@@ -6,10 +6,9 @@ worst mistakes.
 
 import heapq
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +31,7 @@ FALSE_POSITIVE_RATES = (0.01, 0.05, 0.1)
 BINS = 20
 ERRORS = 15
 LEAST_OF_A_CLASS = 5
-"""A slice with fewer comments of a class gets no figures."""
+"""A slice with fewer comments of a class gets no figures of its own."""
 
 MOST_SLICES = 25
 """Of a kind; the largest ones are shown."""
@@ -61,7 +60,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Part of the comments; figures are None where a class is too small."""
+    """Part of the comments; without figures where it is made of many small parts."""
 
     kind: str
     name: str
@@ -301,28 +300,39 @@ def _histogram(labels: Floats, scores: Floats) -> tuple[list[int], list[int]]:
     return negative.tolist(), positive.tolist()
 
 
-def _slices(kind: str, names: _Names, judged: "_Columns", seed: int) -> Iterator[Slice]:
-    labels, scores, resampled = judged
+def _slices(kind: str, names: _Names, judged: _Columns, seed: int) -> Iterator[Slice]:
+    """The largest slices with figures, in the order of their names; the others as one."""
     column = np.array(names.column)
-    sizes = Counter(dict(enumerate(np.bincount(column, minlength=len(names.numbers)).tolist())))
-    shown = {number for number, _ in sizes.most_common(MOST_SLICES)}
-    for name, number in sorted(names.numbers.items()):
+    sizes = np.bincount(column, minlength=len(names.numbers))
+    positives = np.bincount(column, judged.labels, len(sizes)).astype(int)
+    enough = np.minimum(positives, sizes - positives) >= LEAST_OF_A_CLASS
+    shown = set(np.argsort(-sizes * enough, kind="stable")[: min(enough.sum(), MOST_SLICES)])
+    for name in sorted(names.numbers, key=_in_order):
+        number = names.numbers[name]
         if number in shown:
-            rows = np.flatnonzero(column == number)
-            positives = int(labels[rows].sum())
-            figures: dict[str, Interval] = {}
-            if min(positives, len(rows) - positives) >= LEAST_OF_A_CLASS:
-                figures = metrics.bootstraps(
-                    SLICE_MEASURES, labels[rows], scores[rows], seed, resampled[rows]
-                )
-            yield Slice(kind, name, len(rows), positives, **figures)
+            rows = column == number
+            figures = metrics.bootstraps(
+                SLICE_MEASURES, judged.labels[rows], judged.scores[rows], seed, judged.groups[rows]
+            )
+            yield Slice(kind, name, int(sizes[number]), int(positives[number]), **figures)
+    others = ~np.isin(column, list(shown))
+    if others.any():
+        count = len(sizes) - len(shown)
+        yield Slice(kind, f"{count} more", int(others.sum()), int(judged.labels[others].sum()))
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    """Numbers that names begin with by size, all else by letter."""
+    number = name.split("–", maxsplit=1)[0].split(" ", maxsplit=1)[0]
+    return (int(number) if number.isdecimal() else 0, name)
 
 
 def _length_name(length: int) -> str:
-    for limit in LENGTHS:
-        if length <= limit:
-            return f"up to {limit:4} characters"
-    return f"over {LENGTHS[-1]:5} characters"
+    edges = (0, *LENGTHS)
+    for low, high in pairwise(edges):
+        if length <= high:
+            return f"{low + 1}–{high} characters"
+    return f"{LENGTHS[-1] + 1} characters and more"
 
 
 def _first_term(text: str, terms: set[str]) -> str:

@@ -11,8 +11,8 @@ from training.metrics import Interval
 WIDTH, HEIGHT = 320, 240
 
 
-def render(evaluations: Sequence[Evaluation]) -> str:
-    """The report as HTML; comments in it are escaped."""
+def render(evaluations: Sequence[Evaluation], cautions: Sequence[str] = ()) -> str:
+    """The report as HTML, with sentences of caution on top; comments in it are escaped."""
     environment = Environment(
         loader=PackageLoader("training"),
         autoescape=True,
@@ -20,9 +20,14 @@ def render(evaluations: Sequence[Evaluation]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"path": svg_path, "interval": interval, "by_kind": by_kind}
+    environment.filters |= {
+        "path": svg_path,
+        "interval": interval,
+        "difference": difference,
+        "by_kind": by_kind,
+    }
     return environment.get_template("report.html").render(
-        evaluations=evaluations, width=WIDTH, height=HEIGHT
+        evaluations=evaluations, cautions=cautions, width=WIDTH, height=HEIGHT
     )
 
 
@@ -36,6 +41,11 @@ def interval(figure: Interval | None) -> str:
     if figure is None:
         return "–"
     return f"{figure.value:.3f} ({figure.low:.3f}–{figure.high:.3f})"
+
+
+def difference(figure: Interval) -> str:
+    """The same of a figure that may be negative, and small."""
+    return f"{figure.value:+.4f} ({figure.low:+.4f} to {figure.high:+.4f})"
 
 
 def by_kind(slices: Sequence[Slice]) -> Iterator[tuple[str, list[Slice]]]:

@@ -1,20 +1,20 @@
 """A small model, trained on invented comments in a second."""
 
 import random
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
 from moderation.classifier import artifact
-from moderation.classifier.features import BUCKET_BITS
-from moderation.classifier.hashing import bitmap
-from moderation.classifier.parameters import HEADS, Parameters, with_spam
+from moderation.classifier.parameters import HEADS, with_spam
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document, Reason
-from training.model import Linear
-from training.train import quantise
+from training.heads import CommentHeads
+from training.train import parameters
 from training.vectorizer import CommentVectorizer
 
 THINGS = ["article", "recipe", "photo", "garden", "bridge", "concert", "paper", "museum"]
@@ -43,30 +43,18 @@ class Trained:
 
     def __init__(self) -> None:
         texts, labels = invented()
-        self.vectorizer = CommentVectorizer(features=4000, least_frequency=1, common=1)
-        matrix = self.vectorizer.fit_transform(texts, labels)
-        self.heads = [LogisticRegression(C=10).fit(matrix, column) for column in labels.T]
-        linear = [Linear(head.coef_[0], head.intercept_[0]) for head in self.heads]
-        weights, scales = quantise(linear, self.vectorizer.idf_)
-        self.parameters = Parameters(
-            tables=self.vectorizer.tables_,
-            kept=bitmap(self.vectorizer.buckets_, BUCKET_BITS),
-            weights=weights,
-            idf=self.vectorizer.idf_,
-            scales=scales,
-            bias=np.array([head.intercept_[0] for head in self.heads]),
-            least_known=0.3,
-        )
+        features = CommentVectorizer(features=4000, least_frequency=1, common=1)
+        heads = CommentHeads(regularisation=10.0)
+        self.model = Pipeline([("features", features), ("heads", heads)]).fit(texts, labels)
+        self.parameters = replace(parameters(self.model), least_known=0.3)
 
     def reference(self, documents: list[Document]) -> np.ndarray:
         """Log-odds as scikit-learn computes them with the weights that are stored."""
-        matrix = self.vectorizer.transform(documents).astype(np.float64)
-        columns = []
-        for number, head in enumerate(self.heads):
-            stored = self.parameters.weights[:, number] * self.parameters.scales[number]
-            head.coef_ = (stored / self.parameters.idf)[None, :]
-            columns.append(head.decision_function(matrix))
-        return with_spam(np.column_stack(columns))
+        heads = copy(self.model["heads"])
+        stored = self.parameters.weights * self.parameters.scales / self.parameters.idf[:, None]
+        heads.coef_ = stored.T
+        model = Pipeline([("features", self.model["features"]), ("heads", heads)])
+        return with_spam(np.asarray(model.decision_function(documents)))
 
 
 @pytest.fixture(scope="session")

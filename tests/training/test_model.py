@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from training.model import Setting, combine, fit_linear, fit_tasks, fold_in, telling
+from training.logistic import telling
+from training.model import Setting, combine, fit_linear, fit_tasks, fold_in
 
 GENERATOR = np.random.default_rng(4)
 DENSE = (GENERATOR.random((300, 6)) < 0.4).astype(np.float32)
@@ -20,7 +21,6 @@ def fit(labels: np.ndarray, domains: np.ndarray, *, per_domain: bool = True, job
         domains=domains,
         settings=[Setting(1.0, per_domain)] * labels.shape[1],
         jobs=jobs,
-        progress=lambda: None,
     )
 
 
@@ -71,4 +71,4 @@ def test_a_head_is_one_linear_model_of_the_features() -> None:
     tasks = fit(np.column_stack([LABELS, DENSE[:, 3]]), np.zeros(300, int))
     margins = np.column_stack([task.model(MATRIX) for task in tasks])
     combination = combine(margins, LABELS, np.ones(300), [0, 1])
-    np.testing.assert_allclose(fold_in(tasks, combination)(MATRIX), combination(margins), atol=1e-9)
+    np.testing.assert_allclose(fold_in(tasks, combination)(MATRIX), combination(margins), atol=1e-5)

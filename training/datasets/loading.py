@@ -1,6 +1,5 @@
 """Reads the sets of a recipe."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -9,7 +8,7 @@ from pathlib import Path
 from moderation.classifier.prediction import Document
 from training.datasets.columns import read_records, read_rows
 from training.datasets.formats import READERS
-from training.datasets.rows import Skipped
+from training.datasets.rows import Skipped, file_digest
 from training.recipe import SetRecipe, Split
 from training.records import Record
 
@@ -30,8 +29,7 @@ def load_set(folder: Path, recipe: SetRecipe) -> LoadedSet:
     """Read one set from `folder`; OSError when the file cannot be read, FormatError when it is
     damaged or without a usable row."""
     path = folder / recipe.file
-    with path.open("rb") as file:
-        loaded = LoadedSet(recipe, hashlib.file_digest(file, "sha256").hexdigest())
+    loaded = LoadedSet(recipe, file_digest(path))
     if recipe.columns:
         own = read_records(path, recipe.columns, loaded.skipped, exclude=recipe.exclude)
         loaded.records.extend(_as_recipe_says(record, recipe) for record in own)

@@ -1,6 +1,7 @@
 """Rows of a file, with the bad ones counted and named instead of fatal."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -50,3 +51,9 @@ def read_jsonl(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
 def open_bytes(path: Path) -> BinaryIO | gzip.GzipFile:
     """The file for reading, unpacked if its name ends in .gz."""
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of the file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
