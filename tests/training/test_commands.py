@@ -129,6 +129,13 @@ def test_the_report_shows_curves_slices_and_escaped_errors(
     assert "<b>tower" not in html
 
 
+def test_only_the_head_asked_for_is_measured(trained: Path, labelled: Path) -> None:
+    result = run_evaluate(trained, labelled, "--head", "insult")
+    assert result.exit_code == 0, result.output
+    assert ": insult" in result.stdout
+    assert ": reject" not in result.stdout
+
+
 def test_two_models_are_compared_on_the_same_comments(trained: Path, labelled: Path) -> None:
     result = run_evaluate(trained, labelled, "--against", str(trained / "model.safetensors"))
     assert result.exit_code == 0, result.output

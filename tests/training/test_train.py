@@ -148,3 +148,13 @@ def test_a_set_of_your_own_is_trained_on_and_measured(
     assert model.metadata["metrics"]["forum"]["insult"]["comments"] == 120
     rude, kind = model.predict([Document("what a muppet"), Document("quite so")])
     assert rude.reasons[Reason.INSULT] > kind.reasons[Reason.INSULT]
+
+
+@pytest.mark.parametrize("option", ["--output", "--card"])
+def test_a_folder_that_is_not_there_is_named_before_the_work(
+    data: Path, recipe_path: Path, tmp_path: Path, option: str
+) -> None:
+    result = run(data, recipe_path, tmp_path / "model.safetensors", option, str(tmp_path / "no/x"))
+    assert result.exit_code == 1
+    assert "there is no folder" in result.stderr
+    assert not list(tmp_path.iterdir())
