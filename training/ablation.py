@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from scipy.special import expit
 
@@ -34,14 +35,13 @@ from moderation.classifier.prediction import Reason
 from training import metrics
 from training import recipe as recipes
 from training.datasets.loading import load_set
-from training.invented import DISGUISED, TEMPLATES
+from training.invented import TEMPLATES
 from training.model import fit_tasks
 from training.recipe import Recipe
 from training.softlabels import Floats
 from training.train import TASKS, Table, collect, estimator, progress_bars
 
 MEASURED = (Reason.TOXIC, Reason.IDENTITY_ATTACK, Reason.SPAM)
-TALK = "jigsaw_toxic_subset"
 
 NEVER = 10**9
 
@@ -90,7 +90,8 @@ def main(data: Path, recipe_path: Path, output: Path, jobs: int) -> None:
             row(recipe, table, variant, jobs)
             for variant in progress.track(VARIANTS, description="Variants")
         ]
-    output.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    content = {"recipe": recipe.name, "variants": rows}
+    output.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
 def row(recipe: Recipe, table: Table, variant: str, jobs: int) -> dict[str, Any]:
@@ -119,18 +120,18 @@ def _figures(
 ) -> Iterator[tuple[str, metrics.Interval]]:
     """(name, figure) of probabilities per task, of comments that the task's model did not see."""
     spam = table.labels[:, TASKS.index(Reason.SPAM)] == 1
-    shops = set(table.sources[spam & table.real])
-    measured: list[tuple[str, Reason, set[str], metrics.Measure]] = [
-        ("toxic", Reason.TOXIC, {TALK}, metrics.auc),
-        ("recall", Reason.TOXIC, {TALK}, metrics.recall),
-        ("recall disguised", Reason.TOXIC, {DISGUISED}, metrics.recall),
-        ("templates", Reason.IDENTITY_ATTACK, {TEMPLATES}, metrics.auc),
+    shops = np.isin(table.sources, np.unique(table.sources[spam & table.real]))
+    measured: list[tuple[str, Reason, npt.NDArray[np.bool_], metrics.Measure]] = [
+        ("toxic", Reason.TOXIC, table.real, metrics.auc),
+        ("recall", Reason.TOXIC, table.real, metrics.recall),
+        ("recall disguised", Reason.TOXIC, table.disguised, metrics.recall),
+        ("templates", Reason.IDENTITY_ATTACK, table.sources == TEMPLATES, metrics.auc),
         ("spam", Reason.SPAM, shops, metrics.auc),
         ("spam F1", Reason.SPAM, shops, metrics.best_f1),
     ]
-    for name, task, sources, measure in measured:
+    for name, task, chosen, measure in measured:
         rows = table.known(TASKS.index(task))
-        rows = rows[np.isin(table.sources[rows], sorted(sources))]
+        rows = rows[chosen[rows]]
         labels = np.round(table.labels[rows, TASKS.index(task)])
         yield (
             name,

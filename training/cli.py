@@ -78,6 +78,7 @@ def train(data: Path, recipe_path: Path | None, output: Path, card: Path | None,
     from training.card import model_card
     from training.train import train as run
 
+    _check_folders(output, card)
     with _plain_errors():
         recipe = recipes.read(recipe_path or recipes.DEFAULT_RECIPE)
         version = run(recipe, data, output, Console(stderr=True), jobs)
@@ -118,7 +119,7 @@ def score(files: tuple[Path, ...], model_path: Path, explain: bool) -> None:
     "--head",
     "heads",
     multiple=True,
-    type=click.Choice(HEADS),
+    type=click.Choice([str(head) for head in HEADS]),
     help="Head to measure; may be given several times. Default: all that DATA has labels for.",
 )
 @click.option(
@@ -157,6 +158,7 @@ def evaluate(
     from training.report import render
 
     mapping = _columns(columns)
+    _check_folders(report)
     with _plain_errors(), _counters() as progress:
         classifier = artifact.load(model_path)
         other = artifact.load(against) if against else None
@@ -190,8 +192,18 @@ def _plain_errors() -> Iterator[None]:
         found = error.errors(include_url=False)
         places = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found)
         raise click.ClickException(f"recipe: {'; '.join(places)}") from error
-    except (ValueError, OSError, ArtifactError, LineError) as error:
+    except (ValueError, ArtifactError, LineError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{place}{error.strerror or error}") from error
+
+
+def _check_folders(*outputs: Path | None) -> None:
+    """Now rather than when all the work is done."""
+    for output in outputs:
+        if output and not output.parent.is_dir():
+            raise click.ClickException(f"{output}: there is no folder {output.parent}")
 
 
 def _cautions(paths: tuple[Path, ...], models: Sequence["Classifier"]) -> Iterator[str]:
@@ -207,7 +219,7 @@ def _cautions(paths: tuple[Path, ...], models: Sequence["Classifier"]) -> Iterat
 
 def _counters() -> Progress:
     columns = (TextColumn("{task.description}: {task.completed:,.0f}"), TimeElapsedColumn())
-    return Progress(SpinnerColumn(), *columns, console=Console(stderr=True))
+    return Progress(SpinnerColumn(), *columns, console=Console(stderr=True), transient=True)
 
 
 def _labelled(paths: tuple[Path, ...], columns: "Columns") -> Iterator["Record"]:

@@ -73,11 +73,13 @@ def fit_tasks(
 
     def fit(number: int, held: int | None) -> Linear | None:
         known = ~np.isnan(labels[:, number])
-        if len(np.unique(labels[known, number] >= 0.5)) < 2:
+        seen = known & (weights > 0)
+        if held is not None:
+            seen &= folds != held
+        if len(np.unique(labels[seen, number] >= 0.5)) < 2:
             # Nothing to learn from: a recipe need not have a set for every task.
             return None
         setting = settings[number]
-        seen = known if held is None else known & (folds != held)
         model = fit_linear(
             wide if setting.per_domain else matrix,
             np.where(known, labels[:, number], 0.0),

@@ -49,6 +49,7 @@ class Table:
         self.sources = np.array([record.source for record in records])
         self.keys = np.array([record.key for record in records], object)
         self.folds = folds(records, recipe.folds, recipe.seed)
+        self.origins = np.array([record.origin for record in records])
         self.groups = np.array([f"{record.origin}/{record.group}" for record in records], object)
         self.disguised = self.sources == invented.DISGUISED
         self.real = ~self.disguised & (self.sources != invented.TEMPLATES) & (self.calibration > 0)
@@ -95,7 +96,6 @@ def progress_bars(console: Console) -> Progress:
 
 def estimator(recipe: Recipe, jobs: int) -> Pipeline:
     """What a recipe trains: documents to log-odds of `HEADS`."""
-    default = recipe.regularisation["default"]
     return Pipeline(
         [
             (
@@ -108,18 +108,22 @@ def estimator(recipe: Recipe, jobs: int) -> Pipeline:
             ),
             (
                 "heads",
-                CommentHeads(
-                    heads=len(HEADS),
-                    regularisation=[recipe.regularisation.get(task, default) for task in TASKS],
-                    # A set's kind of comment is what spam is made of: with intercepts of its own
-                    # per domain, thresholds came out wrong.
-                    per_domain=[task != Reason.SPAM for task in TASKS],
-                    uses=[_uses(head) for head in HEADS],
-                    n_jobs=jobs,
-                ),
+                CommentHeads(heads=len(HEADS), n_jobs=jobs, **tasks_of(recipe, TASKS, HEADS)),
             ),
         ]
     )
+
+
+def tasks_of(recipe: Recipe, tasks: Sequence[str], heads: Sequence[str]) -> dict[str, Any]:
+    """Parameters of `CommentHeads` for these tasks and heads."""
+    default = recipe.regularisation["default"]
+    return {
+        "regularisation": [recipe.regularisation.get(task, default) for task in tasks],
+        # A set's kind of comment is what spam is made of: with intercepts of its own per domain,
+        # thresholds came out wrong.
+        "per_domain": [task != Reason.SPAM for task in tasks],
+        "uses": [[tasks.index(task) for task in _uses(head)] for head in heads],
+    }
 
 
 def fit(recipe: Recipe, table: Table, jobs: int, progress: Progress) -> Pipeline:
@@ -172,12 +176,14 @@ def without_spam(labels: Floats) -> Floats:
     return kept
 
 
-def calibration_weights(table: Table, emphasis: Mapping[str, float]) -> Floats:
-    """Records x `HEADS`: how much a record counts in combining tasks into the head."""
-    found = np.zeros((len(table.documents), len(HEADS)))
-    for number, head in enumerate(HEADS):
-        rows = _calibrating(table, number)
-        labels = table.labels[rows, number]
+def calibration_weights(
+    table: Table, emphasis: Mapping[str, float], heads: Sequence[str] = HEADS
+) -> Floats:
+    """Records x `heads`: how much a record counts in combining tasks into the head."""
+    found = np.zeros((len(table.documents), len(heads)))
+    for number, head in enumerate(heads):
+        rows = _calibrating(table, HEADS.index(head))
+        labels = table.labels[rows, TASKS.index(head)]
         if len(np.unique(labels >= 0.5)) < 2:
             raise ValueError(f"no set of the recipe has both classes of {head!r}")
         weights = table.calibration[rows] * _balance(labels, table.sources[rows])
@@ -206,9 +212,9 @@ def _balance(labels: Floats, sources: npt.NDArray[np.str_]) -> Floats:
     return factors
 
 
-def _uses(head: str) -> list[int]:
+def _uses(head: str) -> list[str]:
     """The tasks that a head may draw on. Spam is a matter of its own."""
-    return [n for n, task in enumerate(TASKS) if (task == Reason.SPAM) == (head == Reason.SPAM)]
+    return [task for task in TASKS if (task == Reason.SPAM) == (head == Reason.SPAM)]
 
 
 def quantise(

@@ -7,8 +7,10 @@ from click.testing import CliRunner, Result
 
 from moderation.classifier.artifact import load
 from moderation.classifier.parameters import HEADS
-from moderation.classifier.prediction import Document, Reason
+from moderation.classifier.prediction import REJECT, Document, Reason
+from training import evaluation
 from training.cli import evaluate, score
+from training.records import Record
 
 COMMENTS = [
     {"text": "you fool, you river garden"},
@@ -127,6 +129,13 @@ def test_the_report_shows_curves_slices_and_escaped_errors(
     assert "<b>tower" not in html
 
 
+def test_only_the_head_asked_for_is_measured(trained: Path, labelled: Path) -> None:
+    result = run_evaluate(trained, labelled, "--head", "insult")
+    assert result.exit_code == 0, result.output
+    assert ": insult" in result.stdout
+    assert ": reject" not in result.stdout
+
+
 def test_two_models_are_compared_on_the_same_comments(trained: Path, labelled: Path) -> None:
     result = run_evaluate(trained, labelled, "--against", str(trained / "model.safetensors"))
     assert result.exit_code == 0, result.output
@@ -145,3 +154,52 @@ def test_labels_of_one_class_cannot_be_measured(trained: Path, tmp_path: Path) -
     result = run_evaluate(trained, path)
     assert result.exit_code == 1
     assert "both classes" in result.stderr
+
+
+def test_a_file_that_the_model_was_trained_on_is_named(trained: Path, data: Path) -> None:
+    model = str(trained / "model.safetensors")
+    result = CliRunner().invoke(evaluate, [model, str(data / "shop.jsonl.gz")])
+    assert result.exit_code == 0, result.output
+    assert "was trained on this file" in result.stderr
+
+
+def test_an_evaluation_does_not_depend_on_how_comments_fall_into_batches(trained: Path) -> None:
+    model = load(trained / "model.safetensors")
+    rows = [("you fool, you river", 1.0), ("thanks for the tower", 0.0)] * 700
+    records = [
+        Record(Document(text), {REJECT: label}, 1.0, f"g{number % 9}", "set", key=str(number))
+        for number, (text, label) in enumerate(rows)
+    ]
+    counts: list[int] = []
+    (whole,) = evaluation.evaluate(model, iter(records), scored=counts.append)
+    assert sum(counts) == whole.comments == 1400
+    assert len(counts) > 1
+    assert whole.positives == sum(whole.histogram[1]) == 700
+
+
+def test_small_slices_are_told_as_one(trained: Path) -> None:
+    model = load(trained / "model.safetensors")
+    records = [
+        Record(Document("you fool, you river"), {REJECT: number % 2}, 1.0, "", source)
+        for source, size in (("large", 30), ("tiny", 3), ("small", 2))
+        for number in range(size)
+    ]
+    (whole,) = evaluation.evaluate(model, records)
+    large, more = (part for part in whole.slices if part.kind == "source")
+    assert (large.name, large.comments) == ("large", 30)
+    assert large.auc is not None
+    assert (more.name, more.comments, more.auc) == ("2 more", 5, None)
+
+
+def test_the_worst_mistakes_come_first(trained: Path) -> None:
+    model = load(trained / "model.safetensors")
+    texts = ["you fool, you river", "you fool, you thanks for the tower", "thanks for the tower"]
+    records = [Record(Document(text), {REJECT: 0.0}, 1.0, "", "set") for text in texts * 20] + [
+        Record(Document(texts[0]), {REJECT: 1.0}, 1.0, "", "set")
+    ]
+    (whole,) = evaluation.evaluate(model, records)
+    scores = [mistake.score for mistake in whole.false_positives]
+    assert len(scores) == evaluation.ERRORS
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == max(p.reject for p in model.predict([Document(text) for text in texts]))
+    assert whole.false_negatives == []

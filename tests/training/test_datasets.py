@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.classifier.prediction import REJECT, Reason
+from moderation.classifier.prediction import REJECT, Document, Reason
 from training import recipe
 from training.datasets import formats
 from training.datasets.loading import load_set
@@ -102,3 +102,66 @@ def test_spam_is_grouped_by_page_or_video(row: dict[str, object], group: str) ->
 def test_the_shipped_recipe_is_valid_and_leaves_the_evaluation_set_out() -> None:
     general = recipe.read(recipe.DEFAULT_RECIPE)
     assert "toxigen_safenlp" not in {item.name for item in general.sets}
+
+
+def own(folder: Path, **settings: object) -> SetRecipe:
+    rows = ["comment,verdict,thread,site,posted,author,url,insulting,times,kind"]
+    rows += [
+        "Fine,0,t1,a,2026-01-03,Ann,http://ann.example,,2,seen",
+        "Fool,1,t1,b,2026-01-30,,,1,,seen",
+        "Good,0,t2,a,2026-02-01,,,0,,seen",
+        "Odd,perhaps,t2,a,2026-02-01,,,0,,seen",
+        "Old,0,t3,a,2025-02-01,,,0,,hidden",
+    ]
+    (folder / "own.csv").write_text("\n".join(rows) + "\n")
+    columns = {
+        "text": "comment",
+        "group": "thread",
+        "source": "site",
+        "time": "posted",
+        "name": "author",
+        "website": "url",
+        "weight": "times",
+        "labels": {"reject": "verdict", "insult": "insulting"},
+    }
+    fixed = {"name": "own", "file": "own.csv", "licence": "ours", "attribution": "us"}
+    return SetRecipe.model_validate(
+        fixed | {"columns": columns, "exclude": {"kind": "hidden"}} | settings
+    )
+
+
+def test_a_set_of_your_own_is_read_by_its_columns(tmp_path: Path) -> None:
+    loaded = load_set(tmp_path, own(tmp_path, weight=3.0, calibration=0.5, domain="ours"))
+    first, second, _ = loaded.records
+    assert first.document == Document("Fine", "Ann", "http://ann.example")
+    assert first.labels == {REJECT: 0.0}
+    assert second.labels == {REJECT: 1.0, Reason.INSULT: 1.0}
+    assert (first.weight, second.weight) == (6.0, 3.0)
+    assert {record.source for record in loaded.records} == {"own"}
+    assert {(record.calibration, record.domain) for record in loaded.records} == {(0.5, "ours")}
+    assert loaded.skipped.lines == {
+        "a label is not a number from 0 to 1": [5],
+        "excluded by the recipe": [6],
+    }
+
+
+@pytest.mark.parametrize(
+    ("split", "groups"),
+    [
+        ("group", ["t1", "t1", "t2"]),
+        ("source", ["a", "b", "a"]),
+        ("time", ["2026-01", "2026-01", "2026-02"]),
+    ],
+)
+def test_rows_stay_together_by_thread_source_or_month(
+    tmp_path: Path, split: str, groups: list[str]
+) -> None:
+    loaded = load_set(tmp_path, own(tmp_path, split=split))
+    assert [record.group for record in loaded.records] == groups
+
+
+def test_a_set_needs_a_reader_or_columns_and_not_both(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="reader or columns"):
+        own(tmp_path, columns=None)
+    with pytest.raises(ValueError, match="reader or columns"):
+        own(tmp_path, reader="spam")

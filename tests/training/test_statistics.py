@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+import sklearn.metrics
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from moderation.classifier.prediction import Document
-from training import metrics
+from training import measures, metrics
 from training.model import combine
 from training.records import Record
 from training.softlabels import harden
@@ -121,3 +124,50 @@ def test_wilson_matches_the_published_example() -> None:
     low, high = wilson(81, 263)
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 8), st.integers(0, 3)), min_size=2, max_size=40
+    )
+)
+def test_weighted_figures_are_scikit_learns(rows: list[tuple[bool, int, int]]) -> None:
+    labels, scores, counts = (np.array(column, float) for column in zip(*rows, strict=True))
+    scores /= 8
+    assume(0 < labels @ counts < counts.sum())
+    for ours, theirs in (
+        (metrics.auc, sklearn.metrics.roc_auc_score),
+        (metrics.average_precision, sklearn.metrics.average_precision_score),
+        (metrics.f1, lambda y, p, **w: sklearn.metrics.f1_score(y, p >= 0.5, **w)),
+        (metrics.recall, lambda y, p, **w: sklearn.metrics.recall_score(y, p >= 0.5, **w)),
+    ):
+        expected = theirs(labels, scores, sample_weight=counts)
+        assert ours(labels, scores, counts) == pytest.approx(expected)
+
+
+def test_counting_a_row_twice_is_having_it_twice() -> None:
+    generator = np.random.default_rng(3)
+    labels, scores = generator.integers(2, size=50).astype(float), generator.random(50)
+    counts = generator.integers(3, size=50).astype(float)
+    twice = np.repeat(np.arange(50), counts.astype(int))
+    for measure in (*measures.MEASURES.values(), metrics.false_positive_rate, metrics.best_f1):
+        assert measure(labels, scores, counts) == pytest.approx(
+            measure(labels[twice], scores[twice])
+        )
+
+
+def test_whole_groups_are_resampled_where_there_are_any() -> None:
+    labels = np.tile([0.0, 1.0], 10)
+    groups = np.repeat(np.arange(4), 5)
+    draw = metrics.resamples(labels, groups, np.random.default_rng(1))
+    for _ in range(5):
+        counts = next(draw).reshape(4, 5)
+        assert (counts == counts[:, :1]).all()
+
+
+def test_rows_alone_are_resampled_within_their_class() -> None:
+    labels = np.array([1.0, 0, 0, 0, 0, 0])
+    for groups in (None, np.arange(6)):
+        counts = next(metrics.resamples(labels, groups, np.random.default_rng(1)))
+        assert counts[0] == 1
+        assert counts.sum() == 6

@@ -1,6 +1,8 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 from moderation.classifier.artifact import load
@@ -109,3 +111,78 @@ def test_a_recipe_with_an_unknown_setting_is_refused(
     result = run(data, recipe, tmp_path / "model.safetensors")
     assert result.exit_code == 1
     assert "surprise" in result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("folds = 2", "folds = 1"), "recipe: folds: Input should be greater than or equal to 2"),
+        (("default = 10.0", "spam = 10.0"), "'default' is missing"),
+        (("goal = 0.95", "goal = "), "odd.toml: "),
+        (('reader = "jigsaw"', 'reader = "nobody"'), "recipe: sets.0.reader"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_is_said_in_one_line(
+    data: Path, recipe_path: Path, tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    recipe = tmp_path / "odd.toml"
+    recipe.write_text(recipe_path.read_text().replace(*change))
+    result = run(data, recipe, tmp_path / "model.safetensors")
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_the_number_of_jobs_does_not_change_a_byte(
+    trained: Path, data: Path, recipe_path: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.safetensors"
+    assert run(data, recipe_path, other, "--jobs", "2").exit_code == 0
+    assert other.read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+OWN_SET = """
+[[sets]]
+name = "forum"
+file = "forum.csv"
+licence = "ours"
+attribution = "our readers"
+split = "source"
+
+[sets.columns]
+text = "comment"
+source = "board"
+[sets.columns.labels]
+reject = "removed"
+insult = "rude"
+"""
+
+
+def test_a_set_of_your_own_is_trained_on_and_measured(
+    data: Path, recipe_path: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    lines = ["comment,board,removed,rude"]
+    for number in range(120):
+        bad = number % 2
+        lines.append(f"{'what a muppet' if bad else 'quite so'} {number},b{number % 3},{bad},{bad}")
+    (tmp_path / "data" / "forum.csv").write_text("\n".join([*lines, "broken"]) + "\n")
+    recipe = tmp_path / "own.toml"
+    recipe.write_text(recipe_path.read_text() + OWN_SET)
+    result = run(tmp_path / "data", recipe, tmp_path / "model.safetensors")
+    assert result.exit_code == 0, result.output
+    assert "forum: 1 skipped, fewer fields than columns: line 122" in result.stderr
+    model = load(tmp_path / "model.safetensors")
+    assert model.metadata["metrics"]["forum"]["insult"]["comments"] == 120
+    rude, kind = model.predict([Document("what a muppet"), Document("quite so")])
+    assert rude.reasons[Reason.INSULT] > kind.reasons[Reason.INSULT]
+
+
+@pytest.mark.parametrize("option", ["--output", "--card"])
+def test_a_folder_that_is_not_there_is_named_before_the_work(
+    data: Path, recipe_path: Path, tmp_path: Path, option: str
+) -> None:
+    result = run(data, recipe_path, tmp_path / "model.safetensors", option, str(tmp_path / "no/x"))
+    assert result.exit_code == 1
+    assert "there is no folder" in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,51 @@
+"""The commands that measure what goes into the model card."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from moderation.classifier.artifact import load
+from moderation.classifier.pipeline import Classifier
+from training import ablation, left_out
+from training.card import model_card
+
+
+def run(command, folder: Path, data: Path, recipe: Path) -> dict:
+    output = folder / "figures.json"
+    arguments = ["--data", data, "--recipe", recipe, "--output", output, "--jobs", 1]
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return json.loads(output.read_text())
+
+
+def test_every_family_of_features_is_measured_with_intervals(
+    data: Path, recipe_path: Path, tmp_path: Path
+) -> None:
+    found = run(ablation.main, tmp_path, data, recipe_path)
+    assert found["recipe"] == "small"
+    rows = {row["variant"]: row for row in found["variants"]}
+    assert set(rows) == set(ablation.VARIANTS)
+    assert rows["words only"]["features"] < rows["everything"]["features"]
+    for row in rows.values():
+        for name in ("toxic", "recall", "recall disguised", "templates", "spam", "spam F1"):
+            assert 0 <= row[name]["low"] <= row[name]["high"] <= 1
+
+
+def test_a_set_left_out_is_judged_by_what_it_does_not_share(
+    data: Path, recipe_path: Path, tmp_path: Path
+) -> None:
+    found = run(left_out.main, tmp_path, data, recipe_path)
+    sets = {(row["set"], row["head"]): row for row in found["sets"]}
+    # Without the shop no comment is left that is spam.
+    assert set(sets) == {("talk", "reject"), ("shop", "reject")}
+    assert all(row["comments"] == 240 for row in sets.values())
+
+
+def test_a_card_shows_measurements_of_its_own_recipe_only(trained: Path) -> None:
+    model = load(trained / "model.safetensors")
+    assert "sets left out" not in model_card(model).split("## Data")[1]
+    metadata = {**model.metadata, "name": "general"}
+    shown = model_card(Classifier(model.parameters, model.version, metadata))
+    assert "## Figures of sets left out" in shown
+    assert "| words only |" in shown
