@@ -7,7 +7,7 @@ comments are like to the shipped model, these figures say better than those of h
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from scipy.sparse import csr_array
+from scipy.special import expit
 
 from moderation.classifier.prediction import REJECT, Reason
 from training import measures, metrics
@@ -32,6 +33,7 @@ from training.train import (
     estimator,
     progress_bars,
     tasks_of,
+    without_spam,
 )
 
 MEASURED = (REJECT, Reason.SPAM)
@@ -81,15 +83,18 @@ def left_out(
     ]
     if not heads:
         return
-    scores = _fitted(recipe, table, matrix, others, heads, jobs=jobs).predict_proba(matrix[inside])
-    for number, head in enumerate(heads):
+    model = _fitted(recipe, table, matrix, others, jobs=jobs)
+    log_odds = model.decision_function(matrix[inside])
+    log_odds[:, 0] = log_odds.max(axis=1)  # see `with_spam`
+    scores = expit(log_odds)
+    for head in heads:
         labels = table.labels[inside, TASKS.index(head)]
         known = ~np.isnan(labels)
         labels = np.round(labels[known])
         figures = metrics.bootstraps(
             measures.MEASURES,
             labels,
-            scores[known, number],
+            scores[known, MEASURED.index(head)],
             recipe.seed,
             table.groups[inside][known],
         )
@@ -114,17 +119,16 @@ def _fitted(
     table: Table,
     matrix: csr_array[np.float32],
     others: npt.NDArray[np.bool_],
-    heads: Sequence[str],
     *,
     jobs: int,
 ) -> CommentHeads:
-    """These heads, of the other rows only."""
-    tasks = [*heads, *(task for task in TASKS if task not in heads)]
-    model = CommentHeads(heads=len(heads), n_jobs=jobs, **tasks_of(recipe, tasks, heads))
-    calibration = calibration_weights(table, recipe.emphasis, heads)
+    """The measured heads, of the other rows only."""
+    tasks = [*MEASURED, *(task for task in TASKS if task not in MEASURED)]
+    model = CommentHeads(heads=len(MEASURED), n_jobs=jobs, **tasks_of(recipe, tasks, MEASURED))
+    calibration = calibration_weights(table, recipe.emphasis, MEASURED)
     return model.fit(
         matrix,
-        table.labels[:, [TASKS.index(task) for task in tasks]],
+        without_spam(table.labels)[:, [TASKS.index(task) for task in tasks]],
         np.where(others, table.weights, 0.0),
         folds=table.folds,
         domains=table.domains,
