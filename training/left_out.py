@@ -7,7 +7,7 @@ comments are like to the shipped model, these figures say better than those of h
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -76,25 +76,22 @@ def left_out(
 ) -> Iterator[dict[str, Any]]:
     """Figures of each head that the set has comments of both classes for."""
     inside, others = table.sources == name, table.origins != name
-    heads = [
-        head
-        for head in MEASURED
-        if all(_both(table, rows, head) for rows in (inside, others & (table.calibration > 0)))
-    ]
-    if not heads:
+    heads = [head for head in MEASURED if _both(table, others & (table.calibration > 0), head)]
+    measured = [head for head in heads if _both(table, inside, head)]
+    if not measured:
         return
-    model = _fitted(recipe, table, matrix, others, jobs=jobs)
+    model = _fitted(recipe, table, matrix, others, heads, jobs=jobs)
     log_odds = model.decision_function(matrix[inside])
-    log_odds[:, 0] = log_odds.max(axis=1)  # see `with_spam`
+    log_odds[:, heads.index(REJECT)] = log_odds.max(axis=1)  # see `with_spam`
     scores = expit(log_odds)
-    for head in heads:
+    for head in measured:
         labels = table.labels[inside, TASKS.index(head)]
         known = ~np.isnan(labels)
         labels = np.round(labels[known])
         figures = metrics.bootstraps(
             measures.MEASURES,
             labels,
-            scores[known, MEASURED.index(head)],
+            scores[known, heads.index(head)],
             recipe.seed,
             table.groups[inside][known],
         )
@@ -119,13 +116,14 @@ def _fitted(
     table: Table,
     matrix: csr_array[np.float32],
     others: npt.NDArray[np.bool_],
+    heads: Sequence[str],
     *,
     jobs: int,
 ) -> CommentHeads:
-    """The measured heads, of the other rows only."""
-    tasks = [*MEASURED, *(task for task in TASKS if task not in MEASURED)]
-    model = CommentHeads(heads=len(MEASURED), n_jobs=jobs, **tasks_of(recipe, tasks, MEASURED))
-    calibration = calibration_weights(table, recipe.emphasis, MEASURED)
+    """These heads, of the other rows only."""
+    tasks = [*heads, *(task for task in TASKS if task not in heads)]
+    model = CommentHeads(heads=len(heads), n_jobs=jobs, **tasks_of(recipe, tasks, heads))
+    calibration = calibration_weights(table, recipe.emphasis, heads)
     return model.fit(
         matrix,
         without_spam(table.labels)[:, [TASKS.index(task) for task in tasks]],
