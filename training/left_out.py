@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from scipy.sparse import csr_array
+from scipy.special import expit
 
 from moderation.classifier.prediction import REJECT, Reason
 from training import measures, metrics
@@ -32,6 +33,7 @@ from training.train import (
     estimator,
     progress_bars,
     tasks_of,
+    without_spam,
 )
 
 MEASURED = (REJECT, Reason.SPAM)
@@ -74,22 +76,22 @@ def left_out(
 ) -> Iterator[dict[str, Any]]:
     """Figures of each head that the set has comments of both classes for."""
     inside, others = table.sources == name, table.origins != name
-    heads = [
-        head
-        for head in MEASURED
-        if all(_both(table, rows, head) for rows in (inside, others & (table.calibration > 0)))
-    ]
-    if not heads:
+    heads = [head for head in MEASURED if _both(table, others & (table.calibration > 0), head)]
+    measured = [head for head in heads if _both(table, inside, head)]
+    if not measured:
         return
-    scores = _fitted(recipe, table, matrix, others, heads, jobs=jobs).predict_proba(matrix[inside])
-    for number, head in enumerate(heads):
+    model = _fitted(recipe, table, matrix, others, heads, jobs=jobs)
+    log_odds = model.decision_function(matrix[inside])
+    log_odds[:, heads.index(REJECT)] = log_odds.max(axis=1)  # see `with_spam`
+    scores = expit(log_odds)
+    for head in measured:
         labels = table.labels[inside, TASKS.index(head)]
         known = ~np.isnan(labels)
         labels = np.round(labels[known])
         figures = metrics.bootstraps(
             measures.MEASURES,
             labels,
-            scores[known, number],
+            scores[known, heads.index(head)],
             recipe.seed,
             table.groups[inside][known],
         )
@@ -124,7 +126,7 @@ def _fitted(
     calibration = calibration_weights(table, recipe.emphasis, heads)
     return model.fit(
         matrix,
-        table.labels[:, [TASKS.index(task) for task in tasks]],
+        without_spam(table.labels)[:, [TASKS.index(task) for task in tasks]],
         np.where(others, table.weights, 0.0),
         folds=table.folds,
         domains=table.domains,

@@ -48,7 +48,7 @@ name = "small"
 date = "2026-01-31"
 seed = 3
 languages = ["en"]
-features = 3000
+features = 8000
 least_frequency = 1
 common = 1
 regularisation = { default = 10.0 }
