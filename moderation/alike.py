@@ -3,9 +3,22 @@
 A comment has rows in `similar` exactly as long as it is held: `review.set_status` sees to that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+)
 
 from moderation import similarity
 from moderation.models import Comment, Similar
@@ -16,21 +29,6 @@ MOST = 1_000
 
 _REMOVE = delete(Similar).where(
     Similar.band == bindparam("in_band"), Similar.comment_id == bindparam("comment")
-)
-
-_MET = (
-    select(Similar.comment_id, Similar.fingerprint)
-    .where(Similar.band.in_(bindparam("bands", expanding=True)))
-    # Sorted, or PostgreSQL would read the whole table in the hope of finding enough soon.
-    .order_by(Similar.band, Similar.comment_id)
-    .limit(bindparam("at_most"))
-    .subquery()
-)
-# Made once: it is asked for each card of a page.
-_ALIKE = (
-    select(_MET.c.comment_id, _MET.c.fingerprint)
-    .group_by(_MET.c.comment_id, _MET.c.fingerprint)
-    .having(func.count() >= similarity.SHARED_BANDS)
 )
 
 
@@ -60,17 +58,57 @@ def like(
     connection: Connection, *, site_id: int, fingerprint: bytes | None, at_most: int = MOST
 ) -> Sequence[str]:
     """Ids of held comments of the site with nearly this fingerprint, about `at_most` of them."""
-    if fingerprint is None:
+    (found,) = like_each(connection, [(site_id, fingerprint)], at_most=at_most)
+    return found
+
+
+def like_each(
+    connection: Connection, wanted: Sequence[tuple[int, bytes | None]], *, at_most: int
+) -> list[Sequence[str]]:
+    """What `like` finds for each site and fingerprint, found by one query."""
+    known = [(site_id, one) for site_id, one in wanted if one is not None]
+    values: dict[str, Any] = {"at_most": at_most * similarity.SIZE // similarity.BAND}
+    for number, (site_id, one) in enumerate(known):
+        values[f"bands_{number}"] = similarity.bands(site_id, one)
+    met: list[dict[str, bytes]] = [{} for _ in known]
+    if known:
+        for row in connection.execute(_alike(len(known)), values):
+            met[row.number][row.comment_id] = row.fingerprint
+    found = iter(
+        _nearly_the_same(one, candidates) for (_, one), candidates in zip(known, met, strict=True)
+    )
+    return [[] if one is None else next(found) for _, one in wanted]
+
+
+@cache
+def _alike(number: int) -> CompoundSelect[Any]:
+    """Held comments with enough bands in common, for each of so many lists of bands."""
+    return union_all(*(_in_bands(place) for place in range(number)))
+
+
+def _in_bands(place: int) -> Select[Any]:
+    met = (
+        select(Similar.comment_id, Similar.fingerprint)
+        .where(Similar.band.in_(bindparam(f"bands_{place}", expanding=True)))
+        # Sorted, or PostgreSQL would read the whole table in the hope of finding enough soon.
+        .order_by(Similar.band, Similar.comment_id)
+        .limit(bindparam("at_most"))
+        .subquery()
+    )
+    return (
+        select(literal(place).label("number"), met.c.comment_id, met.c.fingerprint)
+        .group_by(met.c.comment_id, met.c.fingerprint)
+        .having(func.count() >= similarity.SHARED_BANDS)
+    )
+
+
+def _nearly_the_same(fingerprint: bytes, candidates: Mapping[str, bytes]) -> Sequence[str]:
+    if not candidates:
         return []
-    bands = similarity.bands(site_id, fingerprint)
-    values = {"bands": bands, "at_most": at_most * len(bands)}
-    found = {row.comment_id: row.fingerprint for row in connection.execute(_ALIKE, values)}
-    if not found:
-        return []
-    agreements = similarity.agreement([fingerprint], list(found.values()))[0]
+    agreements = similarity.agreement([fingerprint], list(candidates.values()))[0]
     return [
         comment_id
-        for comment_id, agreement in zip(found, agreements, strict=True)
+        for comment_id, agreement in zip(candidates, agreements, strict=True)
         if agreement >= NEARLY_THE_SAME
     ]
 

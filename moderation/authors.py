@@ -29,15 +29,10 @@ class Record:
     standing: Standing | None
 
 
-def records(connection: Connection, authors: Iterable[Author]) -> Mapping[Author, Record]:
-    """The record of each author."""
-    wanted = sorted(set(authors))
-    return {
-        (site_id, author_id): _record(
-            connection.execute(_RECORD, {"site": site_id, "author": author_id}).one()
-        )
-        for site_id, author_id in wanted
-    }
+def records(connection: Connection, comment_ids: Iterable[str]) -> Mapping[Author, Record]:
+    """The record of each author of these comments."""
+    found = connection.execute(_RECORDS, {"comment_ids": list(comment_ids)})
+    return {(row.site_id, row.author_id): _record(row) for row in found}
 
 
 def set_standing(
@@ -62,29 +57,40 @@ def set_standing(
         connection.execute(insert(AuthorStanding).values(values))
 
 
+# Of comments, since rows of values would have to be compiled anew each time.
+_AUTHORS = (
+    select(Comment.site_id, Comment.author_id)
+    .where(Comment.id.in_(bindparam("comment_ids", expanding=True)))
+    .distinct()
+    .cte("authors")
+)
+
+
 def _up_to_some(condition: ColumnElement[bool]) -> Any:
     """Counts the author's comments of one status, in the index of that status alone."""
     some = (
         select(Comment.id)
         .where(
             condition,
-            Comment.site_id == bindparam("site"),
-            Comment.author_id == bindparam("author"),
+            Comment.site_id == _AUTHORS.c.site_id,
+            Comment.author_id == _AUTHORS.c.author_id,
         )
         .limit(COUNTED)
+        .correlate(_AUTHORS)
         .subquery()
     )
     return select(func.count()).select_from(some).scalar_subquery()
 
 
-_RECORD = select(
+_RECORDS = select(
+    _AUTHORS,
     _up_to_some(is_approved(Comment)).label("approved"),
     _up_to_some(is_rejected(Comment)).label("rejected"),
     _up_to_some(is_held(Comment)).label("held"),
     select(AuthorStanding.standing)
     .where(
-        AuthorStanding.site_id == bindparam("site"),
-        AuthorStanding.author_id == bindparam("author"),
+        AuthorStanding.site_id == _AUTHORS.c.site_id,
+        AuthorStanding.author_id == _AUTHORS.c.author_id,
     )
     .scalar_subquery()
     .label("standing"),

@@ -56,14 +56,15 @@ def cards(connection: Connection, rows: Sequence[Row]) -> list[Card]:
     """The cards of these comments, in their order."""
     events = _events(connection, rows)
     parents = _parents(connection, rows)
-    records = authors.records(connection, [(row.site_id, row.author_id) for row in rows])
+    similar = _similar(connection, rows)
+    records = authors.records(connection, [row.id for row in rows])
     return [
         Card(
             row=row,
             **_from_events(events.get(row.id, ())),
             parent=parents.get(row.parent_id or ""),
             author=records[row.site_id, row.author_id],
-            similar=_similar(connection, row),
+            similar=similar[row.id],
         )
         for row in rows
     ]
@@ -100,9 +101,14 @@ def _parents(connection: Connection, rows: Sequence[Row]) -> dict[str, Parent]:
     return {found.id: Parent(found.name, found.text) for found in connection.execute(query)}
 
 
-def _similar(connection: Connection, row: Row) -> Count:
-    found = alike.like(
-        connection, site_id=row.site_id, fingerprint=row.fingerprint, at_most=_LIKE_IT
-    )
-    others = len([comment_id for comment_id in found if comment_id != row.id])
+def _similar(connection: Connection, rows: Sequence[Row]) -> dict[str, Count]:
+    wanted = [(row.site_id, row.fingerprint) for row in rows]
+    found = alike.like_each(connection, wanted, at_most=_LIKE_IT)
+    return {
+        row.id: _others(row.id, comment_ids) for row, comment_ids in zip(rows, found, strict=True)
+    }
+
+
+def _others(comment_id: str, found: Sequence[str]) -> Count:
+    others = len(found) - (comment_id in found)
     return Count(min(others, _LIKE_IT), more=others >= _LIKE_IT)

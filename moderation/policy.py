@@ -22,7 +22,7 @@ UNDECIDED = "undecided"
 BELOW_THRESHOLDS = "below_thresholds"
 TRUSTED_AUTHOR = "trusted_author"
 
-HEADS = (REJECT, *Reason)
+HEADS = (REJECT, *map(str, Reason))
 
 
 def _known_head(name: str) -> str:

@@ -72,7 +72,7 @@ def agreement(fingerprints: Sequence[bytes], others: Sequence[bytes]) -> NDArray
     return equal
 
 
-_BAND = 2
+BAND = 2
 """Bytes of a fingerprint in one band."""
 
 SHARED_BANDS = 2
@@ -87,7 +87,7 @@ def bands(site_id: int, fingerprint: bytes) -> list[int]:
     one by chance once in 65,536.
     """
     pairs = np.frombuffer(fingerprint, ">u2").astype(np.int64)
-    numbers = pairs + (np.arange(len(pairs)) << 8 * _BAND) + (site_id << 8 * _BAND + 3)
+    numbers = pairs + (np.arange(len(pairs)) << 8 * BAND) + (site_id << 8 * BAND + 3)
     return [int(number) for number in numbers]
 
 

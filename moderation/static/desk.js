@@ -352,7 +352,7 @@ async function beat() {
 
 // ---- Keys
 
-const help = document.querySelector("dialog.help");
+const help = document.querySelector("dialog.hot-keys");
 const switched = document.querySelector("[data-keys]");
 
 const KEYS = {

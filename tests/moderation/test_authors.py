@@ -19,7 +19,7 @@ def test_a_record_counts_the_author_on_the_site_alone(database: Database) -> Non
     add_comment(database, other, status=Status.HELD)
     author = (site, row_of(database, ids[0]).author_id)
     with database.read() as connection:
-        assert authors.records(connection, [author, author]) == {author: Record(2, 1, 1, None)}
+        assert authors.records(connection, ids) == {author: Record(2, 1, 1, None)}
         assert authors.records(connection, []) == {}
 
 
@@ -28,7 +28,7 @@ def test_counting_an_author_stops(database: Database) -> None:
     ids = [add_comment(database, site, status=Status.HELD) for _ in range(authors.COUNTED + 1)]
     author = (site, row_of(database, ids[0]).author_id)
     with database.read() as connection:
-        assert authors.records(connection, [author])[author].held == authors.COUNTED
+        assert authors.records(connection, ids[:1])[author].held == authors.COUNTED
 
 
 def test_a_standing_replaces_the_one_before_and_needs_the_site(database: Database) -> None:
@@ -43,7 +43,7 @@ def test_a_standing_replaces_the_one_before_and_needs_the_site(database: Databas
                 connection, comment_id=comment_id, standing=standing, moderator=mona
             )
         with database.read() as connection:
-            assert authors.records(connection, [author])[author].standing is standing
+            assert authors.records(connection, [comment_id])[author].standing is standing
     with pytest.raises(NotFound), database.write() as connection:
         authors.set_standing(
             connection, comment_id=comment_id, standing=Standing.BLOCKED, moderator=stranger

@@ -2,6 +2,7 @@
 combining marks are cut, so that no text hides something or covers what is around it.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ _JOINED = frozenset({"Lo", "Mn", "Mc", "So", "Sk"})
 # Letters and symbols by their category, and blank all the same: Hangul fillers, Braille's blank.
 _FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 _PLAIN_SPACES = " \n\t\u00a0\u202f"
+
+# Most of most texts; passed over in one step.
+_NOTHING_HIDDEN = re.compile(r"[\n\t -~]+")
 
 _SHORT = {
     "\u00ad": "SHY",
@@ -51,6 +55,10 @@ def pieces(text: str) -> Iterator[Piece]:
     plain = ""
     place = 0
     while place < len(text):
+        if visible := _NOTHING_HIDDEN.match(text, place):
+            plain += visible[0]
+            place = visible.end()
+            continue
         end = _end_of_run(text, place)
         if end == place:
             plain += text[place]
