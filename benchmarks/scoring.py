@@ -34,7 +34,7 @@ from benchmarks.deciding import EARLIER, Decided, decided
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import Document
+from moderation.classifier.prediction import REJECT, Document
 from moderation.domain import Status
 from moderation.policy import SiteSettings, decide
 from moderation.rules import Facts
@@ -218,8 +218,8 @@ def _alt() -> Iterator[Callable[[Sequence[str]], float]]:
 
 
 def _predict_and_explain(classifier: Classifier, documents: Sequence[Document]) -> None:
-    classifier.predict(documents)
-    classifier.explain(documents)
+    reading = classifier.read(documents)
+    reading.explain([prediction.summed(REJECT) for prediction in reading.predictions])
 
 
 def _at_length(classifier: Classifier, length: int, rounds: int) -> float:
