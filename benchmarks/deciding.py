@@ -37,9 +37,12 @@ EARLIER = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a worker process did: comments, seconds on the clock and of its processor's time."""
+    """What a worker process did: comments, how many of them it held, ids in a job, seconds on the
+    clock and of its processor's time."""
 
     comments: int
+    held: int
+    job_size: int
     seconds: float
     cpu_seconds: float
 
@@ -54,14 +57,17 @@ def decided(folder: Path, texts: Sequence[str], *, job_size: int) -> Decided:
         redis = connect(environment["MODERATION_REDIS_URL"])
         seconds = []
         for part in (texts[:EARLIER], texts[EARLIER:]):
+            held_before = _count(database, Status.HELD)
             ids = _store(database, part)
             for start in range(0, len(ids), job_size):
                 enqueue_decide(redis, ids[start : start + job_size])
             seconds.append(_work(environment))
-        _check(database)
+        if pending := _count(database, Status.PENDING):
+            raise BenchmarkError(f"{pending} comments were not decided")
+        held = _count(database, Status.HELD) - held_before
         database.close()
         redis.close()
-    return Decided(len(texts) - EARLIER, *seconds[-1])
+    return Decided(len(texts) - EARLIER, held, job_size, *seconds[-1])
 
 
 def _store(database: Database, texts: Sequence[str]) -> list[str]:
@@ -110,11 +116,10 @@ def _work(environment: dict[str, str]) -> tuple[float, float]:
     return float(seconds), float(cpu_seconds)
 
 
-def _check(database: Database) -> None:
-    query = select(func.count()).where(Comment.status == Status.PENDING)
+def _count(database: Database, status: Status) -> int:
+    query = select(func.count()).where(Comment.status == status)
     with database.read() as connection:
-        if pending := connection.execute(query).scalar_one():
-            raise BenchmarkError(f"{pending} comments were not decided")
+        return connection.execute(query).scalar_one()
 
 
 def main() -> None:

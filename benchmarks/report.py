@@ -108,7 +108,7 @@ def goals(results: Results) -> list[Goal]:
 def _scoring_goals(scoring: Scoring) -> list[Goal]:
     slowest = min(rates[OURS] for size, rates in scoring.rates.items() if size >= 200)
     lead = min(rates[OURS] / rates[ALT] for rates in scoring.rates.values())
-    rate = max(one.comments / one.seconds for one in scoring.decisions.values())
+    rate = max(one.comments / one.seconds for one in scoring.decisions)
     alone, explained, loading = scoring.alone * 1e6, scoring.explained * 1e6, scoring.loading * 1e3
     return [
         Goal(
@@ -175,14 +175,15 @@ def scoring_tables(scoring: Scoring) -> str:
             ],
         ),
         _table(
-            ("Ids in a job", "decisions/s", "by the processor's time alone"),
+            ("Ids in a job", "held", "decisions/s", "by the processor's time alone"),
             [
                 (
-                    f"{size:,}",
+                    f"{one.job_size:,}",
+                    f"{one.held / one.comments:.0%}",
                     f"{one.comments / one.seconds:,.0f}",
                     f"{one.comments / one.cpu_seconds:,.0f}",
                 )
-                for size, one in scoring.decisions.items()
+                for one in scoring.decisions
             ],
         ),
     ]
@@ -253,5 +254,5 @@ def _method(results: Results) -> str:
         posted=f"{len(results.latencies):,}",
         decided=results.memory.decided,
         length=LENGTH,
-        decided_alone=max(one.comments for one in results.scoring.decisions.values()),
+        decided_alone=max(one.comments for one in results.scoring.decisions),
     )

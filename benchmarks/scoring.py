@@ -14,7 +14,7 @@ import random
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,10 @@ from benchmarks.deciding import EARLIER, Decided, decided
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import Document
+from moderation.classifier.prediction import REJECT, Document
+from moderation.domain import Status
+from moderation.policy import SiteSettings, decide
+from moderation.rules import Facts
 from training import invented
 
 OURS, PLAIN, ALT = "ours", "plain scikit-learn", "alt-profanity-check"
@@ -46,7 +49,11 @@ LENGTH = 370
 
 JOB_SIZES = (50, 200, 500)
 
+HELD = 0.1
+"""Share of the comments in a usual stream that are held: the others cost the worker less."""
+
 _DECIDED = 6_000
+_WORDS = Path(__file__).with_name("words.txt")
 
 # Runs in the other environment: one line of JSON texts in, one line of seconds out.
 _ALT = """
@@ -68,7 +75,7 @@ class Scoring:
     `loading`: seconds until the model is there. `rates`: comments a second, by batch size and
     system. `alone`, `explained`: seconds for one comment, without and with its explanation.
     `lengths`: seconds for a comment by its characters. `decisions`: of one worker process, by the
-    size of a job.
+    size of a job; the last where all are held.
     """
 
     loading: float
@@ -76,7 +83,7 @@ class Scoring:
     alone: float
     explained: float
     lengths: Mapping[int, float]
-    decisions: Mapping[int, Decided]
+    decisions: Sequence[Decided]
 
 
 def measure(folder: Path, *, rounds: int) -> Scoring:
@@ -96,12 +103,14 @@ def measure(folder: Path, *, rounds: int) -> Scoring:
         alone=_median(classifier.predict, single * rounds),
         explained=_median(lambda given: _predict_and_explain(classifier, given), single * rounds),
         lengths={length: _at_length(classifier, length, rounds) for length in LENGTHS},
-        decisions={
-            size: decided(
-                folder / f"deciding-{size}", comments(EARLIER + _DECIDED, LENGTH), job_size=size
+        decisions=[
+            decided(
+                folder / f"deciding-{size}-{share}",
+                stream(classifier, EARLIER + _DECIDED, held=share),
+                job_size=size,
             )
-            for size in JOB_SIZES
-        },
+            for size, share in [*((size, HELD) for size in JOB_SIZES), (max(JOB_SIZES), 1.0)]
+        ],
     )
 
 
@@ -116,6 +125,38 @@ def comments(number: int, length: int, seed: int = 1) -> list[str]:
             text += generator.choice(sentences) + " "
         texts.append(text[:length])
     return texts
+
+
+def stream(classifier: Classifier, number: int, *, held: float) -> list[str]:
+    """Invented comments of about `LENGTH` characters of which the model has a share held, evenly
+    spread; the others are of everyday words."""
+    generator = random.Random(number)
+    words = _WORDS.read_text().split()
+    plain = _judged(classifier, (_everyday(words, generator) for _ in range(2 * number)), held=False)
+    unwanted = _judged(classifier, iter(comments(number + 100, LENGTH, seed=2)), held=True)
+    return [
+        next(unwanted if int((place + 1) * held) > int(place * held) else plain)
+        for place in range(number)
+    ]
+
+
+def _everyday(words: Sequence[str], generator: random.Random) -> str:
+    return " ".join(generator.choices(words, k=LENGTH // 5))[:LENGTH]
+
+
+def _judged(classifier: Classifier, texts: Iterable[str], *, held: bool) -> Iterator[str]:
+    """Those of the texts that the model would have held, or would not."""
+    for text in texts:
+        (prediction,) = classifier.predict([Document(text)])
+        decision = decide(
+            prediction,
+            Facts(text, "", "", False, 0, 0),
+            SiteSettings(),
+            model=None,
+            thresholds=classifier.thresholds,
+        )
+        if (decision.status is Status.HELD) == held:
+            yield text
 
 
 def _rates(classifier: Classifier, rounds: int) -> dict[int, dict[str, float]]:
@@ -177,8 +218,8 @@ def _alt() -> Iterator[Callable[[Sequence[str]], float]]:
 
 
 def _predict_and_explain(classifier: Classifier, documents: Sequence[Document]) -> None:
-    classifier.predict(documents)
-    classifier.explain(documents)
+    reading = classifier.read(documents)
+    reading.explain([prediction.summed(REJECT) for prediction in reading.predictions])
 
 
 def _at_length(classifier: Classifier, length: int, rounds: int) -> float:

@@ -54,11 +54,13 @@ def _decisions(scorer: Scorer, batch: Sequence[Pending]) -> list[Decision]:
     if classifier is None:
         return [_decision(pending, None, None, SCORER_UNAVAILABLE) for pending in batch]
     documents = [Document(p.facts.text, p.facts.name, p.facts.website) for p in batch]
+    predictions, reading = predict_each(classifier, documents)
     decisions = [
         _decision(pending, classifier, prediction, SCORER_FAILED)
-        for pending, prediction in zip(batch, predict_each(classifier, documents), strict=True)
+        for pending, prediction in zip(batch, predictions, strict=True)
     ]
-    explanations = explain_each(classifier, documents, [decision.head for decision in decisions])
+    heads = [decision.head for decision in decisions]
+    explanations = explain_each(classifier, documents, heads, reading)
     return [
         explained(decision, explanation) if explanation and decision.score is not None else decision
         for decision, explanation in zip(decisions, explanations, strict=True)

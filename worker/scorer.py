@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from moderation.classifier.artifact import ArtifactError, load
-from moderation.classifier.pipeline import Classifier
+from moderation.classifier.pipeline import Classifier, Reading
 from moderation.classifier.prediction import Document, Explanation, Prediction
 from moderation.policy import SPANS_KEPT
 
@@ -41,26 +41,38 @@ class Scorer:
         return self._classifier
 
 
-def predict_each(classifier: Classifier, documents: Sequence[Document]) -> list[Prediction | None]:
-    """Predictions in the same order; None for a document that the model fails on.
+def predict_each(
+    classifier: Classifier, documents: Sequence[Document]
+) -> tuple[list[Prediction | None], Reading | None]:
+    """Predictions in the same order, None for a document that the model fails on; and the reading
+    that they came from.
 
-    A batch that fails is asked again one by one, so that a single text cannot hold up the rest.
+    A batch that fails is asked again one by one, so that a single text cannot hold up the rest;
+    there is no reading of it then.
     """
     try:
-        return list(classifier.predict(documents))
+        reading = classifier.read(documents)
     except Exception:
         if len(documents) == 1:
             log.exception("the model failed on a comment, which is held")
-            return [None]
-        return [predict_each(classifier, [document])[0] for document in documents]
+            return [None], None
+        return [predict_each(classifier, [document])[0][0] for document in documents], None
+    return list(reading.predictions), reading
 
 
 def explain_each(
-    classifier: Classifier, documents: Sequence[Document], heads: Sequence[str]
+    classifier: Classifier,
+    documents: Sequence[Document],
+    heads: Sequence[str],
+    reading: Reading | None = None,
 ) -> list[Explanation | None]:
-    """Explanations in the same order, each of its own head; None where it could not be had."""
+    """Explanations in the same order, each of its own head; None where it could not be had.
+
+    `reading`: that of the documents, if there is one.
+    """
     try:
-        return list(classifier.explain(documents, heads, most=SPANS_KEPT))
+        reading = reading or classifier.read(documents)
+        return list(reading.explain(heads, most=SPANS_KEPT))
     except Exception:
         if len(documents) == 1:
             log.exception("the model could not explain a decision")

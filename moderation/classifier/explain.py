@@ -9,34 +9,27 @@ import numpy as np
 from moderation.classifier.compiled import callee, inlined, kernel
 from moderation.classifier.features import (
     AHEAD,
-    BLOCKS,
     block_of,
     bucket_of,
-    encode,
-    longest_document,
-    make_scratch,
-    scan,
 )
 from moderation.classifier.hashing import has_rank, place_of, prefetch, rank
 from moderation.classifier.parameters import HEADS, Parameters
-from moderation.classifier.prediction import Document, Explanation, Span
-from moderation.classifier.scoring import square_of, unit, weight_of
+from moderation.classifier.prediction import Explanation, Span
+from moderation.classifier.scoring import Scan, weight_of
 
 
 def explain(
-    given: Parameters, documents: Sequence[Document], heads: Sequence[str], most: int | None
+    given: Parameters, scan: Scan, heads: Sequence[str], most: int | None
 ) -> list[Explanation]:
-    """The exact parts of the log-odds of each document's head.
+    """The exact parts of the log-odds of each document's head, the documents as `scoring.score`
+    kept them.
 
     A feature that occurs several times counts once in the model; its weight is shared equally
     among its occurrences here. Of the spans, the `most` that weigh most are shown, or all.
     """
-    codes, offsets = encode(documents)
     columns = np.array([HEADS.index(head) for head in heads], np.int64)
-    limit = len(codes) if most is None else most
-    rests, ends, units, totals = _attribute(
-        codes, offsets, given.tables, given.index, given.rows, columns, limit
-    )
+    limit = len(scan.units) if most is None else most
+    rests, ends, units, totals = _attribute(scan, given.index, given.rows, columns, limit)
     scales = given.scales[columns]
     weights = totals * np.repeat(scales, np.diff(ends))
     spans = list(map(Span, *units.T.tolist(), weights.tolist()))
@@ -64,8 +57,8 @@ def _find_rows(keys, count, index, rows, places):  # type: ignore[no-untyped-def
 
 
 @inlined
-def _count(keys, count, rows, seen, owners, repeats, places, squares):  # type: ignore[no-untyped-def]
-    """Count the occurrences of rows, and add up the squared idf of each block's.
+def _count(keys, count, seen, owners, repeats, places):  # type: ignore[no-untyped-def]
+    """Count the occurrences of rows.
 
     `seen` is a set as in `hashing.place_of`, cleared here, of rows + 1; at a row's slot there, the
     block that it was met in first is in `owners` and its occurrences in `repeats`. In `places`, the
@@ -75,7 +68,6 @@ def _count(keys, count, rows, seen, owners, repeats, places, squares):  # type: 
     while size < 2 * count:
         size *= 2
     seen[:size] = 0
-    squares[:] = 0
     for number in range(count):
         if places[number] < 0:
             continue
@@ -85,20 +77,19 @@ def _count(keys, count, rows, seen, owners, repeats, places, squares):  # type: 
             seen[slot] = row + np.uint32(1)
             owners[slot] = block_of(keys[number])
             repeats[slot] = 0
-            squares[owners[slot]] += square_of(rows, row)
         repeats[slot] += 1
         places[number] = slot
 
 
 @callee
-def _share(scratch, rows, column, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
+def _share(count, units, rows, column, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
     """Add each feature's part of the margin to its unit's total; the last is the whole
     comment's."""
-    count, unit_count = scratch.tally[0], scratch.tally[1]
+    unit_count = len(units) - 1
     totals[: unit_count + 1] = 0
     place = -1
     for number in range(count):
-        while place < unit_count and scratch.units[place + 1, 0] <= number:
+        while place < unit_count and units[place + 1, 0] <= number:
             place += 1
         slot = places[number]
         if slot >= 0:
@@ -122,11 +113,11 @@ def _smallest_shown(totals, count, largest):  # type: ignore[no-untyped-def]
 
 
 @callee
-def _show(scratch, totals, largest, spans, weights, shown):  # type: ignore[no-untyped-def]
+def _show(units, totals, largest, spans, weights, shown):  # type: ignore[no-untyped-def]
     """Append the units that weigh most, as many as there is room in `largest`, in their order, to
     `spans` and `weights`, of which `shown` are in use; return how many are then, and the sum of the
     rest."""
-    count, most = scratch.tally[1], len(largest)
+    count, most = len(units) - 1, len(largest)
     limit, ties = 0.0, 0
     if count > most:
         limit, ties = _smallest_shown(totals, count, largest), most
@@ -137,8 +128,8 @@ def _show(scratch, totals, largest, spans, weights, shown):  # type: ignore[no-u
         size = abs(totals[number])
         if size > limit or (ties > 0 and size == limit and size > 0):
             ties -= size == limit
-            spans[shown, 0] = scratch.units[number, 1]
-            spans[shown, 1] = scratch.units[number, 2]
+            spans[shown, 0] = units[number, 1]
+            spans[shown, 1] = units[number, 2]
             weights[shown] = totals[number]
             shown += 1
         else:
@@ -147,7 +138,7 @@ def _show(scratch, totals, largest, spans, weights, shown):  # type: ignore[no-u
 
 
 @kernel
-def _attribute(codes, offsets, tables, index, rows, columns, most):  # type: ignore[no-untyped-def]
+def _attribute(scan, index, rows, columns, most):  # type: ignore[no-untyped-def]
     """Share the margin of each document in its column out.
 
     Returns, in units of a weight: per document what belongs to the whole comment, and to the units
@@ -155,34 +146,35 @@ def _attribute(codes, offsets, tables, index, rows, columns, most):  # type: ign
     is shown its start and end in the text; and what belongs to it.
     """
     documents = len(columns)
-    scratch = make_scratch(longest_document(offsets))
+    ends_of = scan.ends
+    longest = longest_units = 0
+    for document in range(documents):
+        longest = max(longest, ends_of[document + 1, 0] - ends_of[document, 0])
+        longest_units = max(longest_units, ends_of[document + 1, 1] - ends_of[document, 1])
     size = 64
-    while size < 2 * len(scratch.keys):
+    while size < 2 * longest:
         size *= 2
-    seen, owners, repeats = (
+    seen, owners, repeats, places = (
         np.empty(size, np.uint32),
         np.empty(size, np.uint8),
         np.empty(size, np.int32),
+        np.empty(longest, np.int32),
     )
-    places, squares, worth = (
-        np.empty(len(scratch.keys), np.int32),
-        np.empty(BLOCKS, np.int64),
-        np.empty(BLOCKS),
-    )
-    totals, largest = np.empty(len(scratch.units) + 1), np.empty(min(most, len(scratch.units)))
+    totals, largest = np.empty(longest_units), np.empty(min(most, longest_units))
     rests, ends = np.empty((documents, 2)), np.zeros(documents + 1, np.int64)
-    room = min(len(codes), documents * most)
+    room = min(ends_of[documents, 1], documents * most)
     spans, weights = np.empty((room, 2), np.int32), np.empty(room)
     for document in range(documents):
-        scan(codes, offsets, document, tables, scratch)
-        _find_rows(scratch.keys, scratch.tally[0], index, rows, places)
-        _count(scratch.keys, scratch.tally[0], rows, seen, owners, repeats, places, squares)
-        for block in range(BLOCKS):
-            worth[block] = unit(block, squares[block])
-        _share(scratch, rows, columns[document], seen, owners, repeats, places, worth, totals)
-        rests[document, 0] = totals[scratch.tally[1]]
+        first, count = ends_of[document, 0], ends_of[document + 1, 0] - ends_of[document, 0]
+        keys = scan.keys[first:]
+        units = scan.units[ends_of[document, 1] : ends_of[document + 1, 1]]
+        _find_rows(keys, count, index, rows, places)
+        _count(keys, count, seen, owners, repeats, places)
+        worth = scan.worth[document]
+        _share(count, units, rows, columns[document], seen, owners, repeats, places, worth, totals)
+        rests[document, 0] = totals[len(units) - 1]
         ends[document + 1], rests[document, 1] = _show(
-            scratch, totals, largest, spans, weights, ends[document]
+            units, totals, largest, spans, weights, ends[document]
         )
     shown = ends[documents]
     return rests, ends, spans[:shown], weights[:shown]

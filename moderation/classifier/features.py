@@ -58,7 +58,7 @@ SEGMENTS = 3
 
 _READINGS = 4  # of a word, side by side while it is spelled
 
-_KEYS_PER_SYMBOL, _KEYS_PER_TEXT = 16, 64
+_KEYS_PER_SYMBOL, _KEYS_PER_TEXT = 16, 128
 AHEAD = 16
 """How many features ahead of its turn the place of one in the index is fetched from memory."""
 _BLOCK_SHIFT = np.uint32(BUCKET_BITS)
@@ -178,16 +178,22 @@ class Scratch(NamedTuple):
 
 
 @inlined
+def room_for(symbols, texts):  # type: ignore[no-untyped-def]
+    """As many features, and units, as so many code points and texts have at most."""
+    return _KEYS_PER_SYMBOL * symbols + _KEYS_PER_TEXT * texts, symbols + 4 * texts
+
+
+@inlined
 def make_scratch(longest):  # type: ignore[no-untyped-def]
     """Working memory for documents of up to `longest` code points."""
-    room = longest + 4
+    features, room = room_for(longest, 1)
     return Scratch(
         np.empty(room, np.uint32),
         np.empty(room, np.uint8),
         np.empty(room, np.int32),
         np.empty(_READINGS * room, np.uint32),
         np.empty(2 * room, np.uint64),
-        np.empty(_KEYS_PER_SYMBOL * room + _KEYS_PER_TEXT, np.uint32),
+        np.empty(features, np.uint32),
         np.empty((room, 3), np.int32),
         np.empty(3, np.uint64),
         np.empty(4, np.int64),

@@ -1,6 +1,7 @@
 """The classifier: documents in, calibrated probabilities and exact explanations out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,53 @@ class Classifier:
 
     def predict(self, documents: Sequence[Document]) -> list[Prediction]:
         """One prediction per document, in their order."""
-        log_odds, words = self.log_odds(documents)
+        return self._predictions(documents, *self.log_odds(documents))
+
+    def log_odds(
+        self, documents: Sequence[Document]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Log-odds (documents x `HEADS`) and, per document, its words and its known words."""
+        log_odds, words, _ = self._score(documents, keep=False)
+        return log_odds, words
+
+    def read(self, documents: Sequence[Document]) -> "Reading":
+        """Predictions that can be explained without reading the documents again."""
+        log_odds, words, scan = self._score(documents, keep=True)
+        return Reading(self._predictions(documents, log_odds, words), self.parameters, scan)
+
+    def explain(
+        self,
+        documents: Sequence[Document],
+        head: str | Sequence[str] = REJECT,
+        *,
+        most: int | None = None,
+    ) -> list[Explanation]:
+        """Why a head gave each document its probability: see `Reading.explain`.
+
+        `head`: one for all documents, for which `Prediction.summed` is applied; or one for each, of
+        which the sum is explained.
+        """
+        reading = self.read(documents)
+        if isinstance(head, str):
+            head = [prediction.summed(head) for prediction in reading.predictions]
+        return reading.explain(head, most=most)
+
+    def _score(
+        self, documents: Sequence[Document], *, keep: bool
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], scoring.Scan]:
+        given = self.parameters
+        codes, offsets = encode(documents)
+        margins, words, scan = scoring.score(
+            codes, offsets, given.tables, given.index, given.rows, keep
+        )
+        return with_spam(given.bias + given.scales * margins), words, scan
+
+    def _predictions(
+        self,
+        documents: Sequence[Document],
+        log_odds: npt.NDArray[np.float64],
+        words: npt.NDArray[np.int64],
+    ) -> list[Prediction]:
         probabilities = 1 / (1 + np.exp(-log_odds))
         reject = probabilities[:, -1].tolist()
         reasons = [
@@ -40,38 +87,6 @@ class Classifier:
         ]
         return list(map(Prediction, reject, reasons, able))
 
-    def log_odds(
-        self, documents: Sequence[Document]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Log-odds (documents x `HEADS`) and, per document, its words and its known words."""
-        given = self.parameters
-        codes, offsets = encode(documents)
-        margins, words = scoring.score(codes, offsets, given.tables, given.index, given.rows)
-        return with_spam(given.bias + given.scales * margins), words
-
-    def explain(
-        self,
-        documents: Sequence[Document],
-        head: str | Sequence[str] = REJECT,
-        *,
-        most: int | None = None,
-    ) -> list[Explanation]:
-        """Why a head gave each document its probability; ValueError for an unknown head.
-
-        `head`: one for all documents, for which `Prediction.summed` is applied; or one for each, of
-        which the sum is explained. `most`: how many spans are shown, those that weigh most; None
-        for all.
-        """
-        heads = self._summed(documents, head) if isinstance(head, str) else head
-        for unknown in set(heads).difference(HEADS):
-            raise ValueError(f"no head is called {unknown!r}")
-        return explain(self.parameters, documents, heads, most)
-
-    def _summed(self, documents: Sequence[Document], head: str) -> list[str]:
-        if head != REJECT:
-            return [head] * len(documents)
-        return [prediction.summed(head) for prediction in self.predict(documents)]
-
     def warm_up(self) -> None:
         """Compile, or read the compiled code from its cache, before the first comment waits."""
         document = Document("Je ne sais pas ce que vous voulez.")
@@ -82,3 +97,21 @@ class Classifier:
         return language.able(
             document.text, words, known, self.languages, self.parameters.least_known
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a classifier found in some documents: a prediction for each, and what explains it."""
+
+    predictions: Sequence[Prediction]
+    parameters: Parameters
+    scan: scoring.Scan
+
+    def explain(self, heads: Sequence[str], *, most: int | None = None) -> list[Explanation]:
+        """The sum of weights of one head for each document; ValueError for an unknown head.
+
+        `most`: how many spans are shown, those that weigh most; None for all.
+        """
+        for unknown in set(heads).difference(HEADS):
+            raise ValueError(f"no head is called {unknown!r}")
+        return explain(self.parameters, self.scan, heads, most)

@@ -2,8 +2,10 @@
 # ruff: noqa: PLR0917  (compiled functions take their arrays by position)
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from moderation.classifier.compiled import callee, inlined, kernel
 from moderation.classifier.features import (
@@ -16,6 +18,7 @@ from moderation.classifier.features import (
     longest_document,
     make_met,
     make_scratch,
+    room_for,
     scan,
 )
 
@@ -42,12 +45,6 @@ def weight_of(rows, row, head):  # type: ignore[no-untyped-def]
     """One weight of `Parameters.rows`."""
     byte = (rows[row, 0] >> (_BYTE * np.uint64(head))) & np.uint64(0xFF)
     return np.int64(byte) - _BIAS
-
-
-@inlined
-def square_of(rows, row):  # type: ignore[no-untyped-def]
-    """The squared idf in `Parameters.rows`."""
-    return np.int64(rows[row, 1] & _SQUARES_MASK)
 
 
 @inlined
@@ -79,12 +76,42 @@ def _add_up(keys, count, rows, lanes, sums, squares):  # type: ignore[no-untyped
             _flush(lanes, block, sums, squares)
 
 
+class Scan(NamedTuple):
+    """What `score` found in its documents, all that `explain` needs of them.
+
+    `keys`: the features of one document after the other, repeats included (see `features.scan`).
+    `units`: of one document after the other, each unit's first feature (counted within the
+    document), start and end; the last of a document stands for the whole comment. `ends`: where
+    each document's begin in the two, and the last ends. `worth`: per document and block, what one
+    unit of idf is worth.
+    """
+
+    keys: npt.NDArray[np.uint32]
+    units: npt.NDArray[np.int32]
+    ends: npt.NDArray[np.int64]
+    worth: npt.NDArray[np.float64]
+
+
+@callee
+def _keep(scratch, document, scan):  # type: ignore[no-untyped-def]
+    ends = scan.ends
+    first, first_unit = ends[document, 0], ends[document, 1]
+    count, units = scratch.tally[0], scratch.tally[1] + 1
+    for number in range(count):
+        scan.keys[first + number] = scratch.keys[number]
+    for number in range(units):
+        for column in range(3):
+            scan.units[first_unit + number, column] = scratch.units[number, column]
+    ends[document + 1, 0], ends[document + 1, 1] = first + count, first_unit + units
+
+
 @kernel
-def score(codes, offsets, tables, index, rows):  # type: ignore[no-untyped-def]
+def score(codes, offsets, tables, index, rows, keep):  # type: ignore[no-untyped-def]
     """Add up the weights of the distinct features of every document.
 
-    Returns `margins` (float64, documents x heads, in units of a weight) and `words` (int64,
-    documents x 2: words, words of the vocabulary).
+    Returns `margins` (float64, documents x heads, in units of a weight), `words` (int64,
+    documents x 2: words, words of the vocabulary) and a `Scan`, without keys and units unless
+    `keep`.
     """
     documents = (len(offsets) - 1) // SEGMENTS
     margins = np.zeros((documents, HEADS_IN_A_ROW))
@@ -94,21 +121,31 @@ def score(codes, offsets, tables, index, rows):  # type: ignore[no-untyped-def]
     lanes = np.empty((BLOCKS, 3), np.uint64)
     sums = np.empty((BLOCKS, HEADS_IN_A_ROW), np.int64)
     squares = np.empty(BLOCKS, np.int64)
+    features, units = room_for(len(codes), documents) if keep else (0, 0)
+    found = Scan(
+        np.empty(features, np.uint32),
+        np.empty((units, 3), np.int32),
+        np.zeros((documents + 1, 2), np.int64),
+        np.empty((documents, BLOCKS)),
+    )
     for document in range(documents):
         scan(codes, offsets, document, tables, scratch)
         tally = scratch.tally
         words[document, 0], words[document, 1] = tally[2], tally[3]
+        if keep:
+            _keep(scratch, document, found)
         count = keep_distinct(scratch.keys, tally[0], index, met, rows)
         _add_up(scratch.keys, count, rows, lanes, sums, squares)
         for block in range(BLOCKS):
-            worth = unit(block, squares[block])
+            worth = _unit(block, squares[block])
+            found.worth[document, block] = worth
             for head in range(HEADS_IN_A_ROW):
                 margins[document, head] += sums[block, head] * worth
-    return margins, words
+    return margins, words, found
 
 
 @inlined
-def unit(block, squares):  # type: ignore[no-untyped-def]
+def _unit(block, squares):  # type: ignore[no-untyped-def]
     """What one unit of idf is worth in a block whose squared idf sum to `squares`: each block of a
     comment has length 1, properties of the whole comment a fixed size."""
     if block == WHOLE:

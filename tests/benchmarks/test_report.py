@@ -26,7 +26,7 @@ SCORING = Scoring(
     alone=100e-6,
     explained=300e-6,
     lengths={370: 20e-6, 20_000: 1e-3},
-    decisions={50: Decided(6_000, 1.0, 0.5), 200: Decided(6_000, 0.6, 0.5)},
+    decisions=[Decided(6_000, 600, 50, 1.0, 0.5), Decided(6_000, 600, 200, 0.6, 0.5)],
 )
 
 RESULTS = Results(
@@ -73,7 +73,7 @@ def test_what_reaches_its_target_exactly_has_reached_it() -> None:
         (replace(RESULTS, scoring=replace(SCORING, alone=101e-6)), "One comment scored"),
         (replace(RESULTS, scoring=replace(SCORING, explained=301e-6)), "One comment explained too"),
         (
-            replace(RESULTS, scoring=replace(SCORING, decisions={200: Decided(999, 0.1, 0.1)})),
+            replace(RESULTS, scoring=replace(SCORING, decisions=[Decided(999, 99, 200, 0.1, 0.1)])),
             "Decisions in one worker",
         ),
         (

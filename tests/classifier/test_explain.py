@@ -102,3 +102,11 @@ def test_the_spans_that_weigh_most_are_shown_and_the_others_added_up(
 def test_an_unknown_head_is_refused(classifier: Classifier) -> None:
     with pytest.raises(ValueError, match="grumpy"):
         classifier.explain([Document("Hello")], "grumpy")
+
+
+@settings(deadline=None)
+@given(documents=documents)
+def test_a_reading_predicts_what_the_classifier_predicts(
+    classifier: Classifier, documents: list[Document]
+) -> None:
+    assert classifier.read(documents).predictions == classifier.predict(documents)

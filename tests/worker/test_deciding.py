@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import Document, Prediction
+from moderation.classifier.pipeline import Classifier, Reading
+from moderation.classifier.prediction import Document
 from moderation.clock import HOUR, SECOND
 from moderation.db import Database
 from moderation.domain import Standing, Status
@@ -38,11 +38,11 @@ class Scripted(Scorer):
         before = self._before
 
         class Wrapped(Classifier):
-            def predict(self, documents: Sequence[Document]) -> list[Prediction]:
+            def read(self, documents: Sequence[Document]) -> Reading:
                 before()
                 if any(document.text == POISON for document in documents):
                     raise ValueError("a bug")
-                return super().predict(documents)
+                return super().read(documents)
 
         return Wrapped(self._real.parameters, self._real.version, self._real.metadata)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from moderation.classifier.artifact import DEFAULT_ARTIFACT
-from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import Document, Explanation, Prediction
+from moderation.classifier.pipeline import Classifier, Reading
+from moderation.classifier.prediction import Document, Explanation
 from moderation.policy import SPANS_KEPT
 from worker.scorer import Scorer, explain_each, predict_each
 
@@ -16,26 +16,23 @@ BAD = Document("A text that the model fails on.")
 
 
 class Failing(Classifier):
-    """The real classifier with a bug: it fails on one text."""
+    """The real classifier with bugs: it fails on one text, and cannot explain one head."""
 
     def __init__(self, real: Classifier) -> None:
         super().__init__(real.parameters, real.version, real.metadata)
 
-    def predict(self, documents: Sequence[Document]) -> list[Prediction]:
+    def read(self, documents: Sequence[Document]) -> Reading:
         if BAD in documents:
             raise ValueError("a bug")
-        return super().predict(documents)
+        reading = super().read(documents)
+        return FailingReading(reading.predictions, reading.parameters, reading.scan)
 
-    def explain(
-        self,
-        documents: Sequence[Document],
-        head: str | Sequence[str] = "reject",
-        *,
-        most: int | None = None,
-    ) -> list[Explanation]:
-        if "spam" in head:
+
+class FailingReading(Reading):
+    def explain(self, heads: Sequence[str], *, most: int | None = None) -> list[Explanation]:
+        if "spam" in heads:
             raise ValueError("a bug")
-        return super().explain(documents, head, most=most)
+        return super().explain(heads, most=most)
 
 
 def test_the_model_is_loaded_once(scorer: Scorer) -> None:
@@ -83,9 +80,10 @@ def test_a_model_that_loads_and_does_not_work_is_no_model(
 
 
 def test_one_text_does_not_hold_up_the_rest(shipped: Classifier) -> None:
-    first, failed, last = predict_each(Failing(shipped), [GOOD, BAD, OTHER])
+    (first, failed, last), reading = predict_each(Failing(shipped), [GOOD, BAD, OTHER])
     assert failed is None
     assert [first, last] == shipped.predict([GOOD, OTHER])
+    assert reading is None
 
 
 def test_a_failure_does_not_repeat_the_text(
@@ -96,15 +94,20 @@ def test_a_failure_does_not_repeat_the_text(
     assert BAD.text not in caplog.text
 
 
-def test_each_decision_is_explained_by_its_own_head(shipped: Classifier) -> None:
+@pytest.mark.parametrize("is_read", [True, False])
+def test_each_decision_is_explained_by_its_own_head(shipped: Classifier, is_read: bool) -> None:
     documents = [GOOD, OTHER, BAD]
     heads = ["reject", "insult", "reject"]
-    assert explain_each(shipped, documents, heads) == [
-        shipped.explain([document], head, most=SPANS_KEPT)[0]
+    reading = shipped.read(documents) if is_read else None
+    assert explain_each(shipped, documents, heads, reading) == [
+        shipped.explain([document], [head], most=SPANS_KEPT)[0]
         for document, head in zip(documents, heads, strict=True)
     ]
 
 
-def test_an_explanation_that_fails_is_left_out(shipped: Classifier) -> None:
-    found = explain_each(Failing(shipped), [GOOD, OTHER], ["spam", "reject"])
-    assert found == [None, shipped.explain([OTHER])[0]]
+@pytest.mark.parametrize("is_read", [True, False])
+def test_an_explanation_that_fails_is_left_out(shipped: Classifier, is_read: bool) -> None:
+    failing, documents = Failing(shipped), [GOOD, OTHER]
+    reading = failing.read(documents) if is_read else None
+    found = explain_each(failing, documents, ["spam", "reject"], reading)
+    assert found == [None, *shipped.explain([OTHER], ["reject"], most=SPANS_KEPT)]
