@@ -7,11 +7,9 @@ from typing import Any
 
 from moderation.classifier.pipeline import Classifier
 
-ABLATION = Path(__file__).with_name("recipes") / "ablation.json"
-"""Written by `python -m training.ablation` for the shipped recipe."""
-
-LEFT_OUT = Path(__file__).with_name("recipes") / "left_out.json"
-"""Written by `python -m training.left_out` for the shipped recipe."""
+MEASURED = Path(__file__).with_name("recipes")
+"""Where `ablation.json` and `left_out.json` of the shipped recipe are, as the commands
+`python -m training.ablation` and `python -m training.left_out` write them."""
 
 _PURPOSE = """\
 ## For, and not for
@@ -62,8 +60,9 @@ on comments that those had not seen, which calibrates it too.
 """
 
 
-def model_card(classifier: Classifier) -> str:
-    """The card of a model, in Markdown, from its metadata."""
+def model_card(classifier: Classifier, measured: Path = MEASURED) -> str:
+    """The card of a model, in Markdown, from its metadata and from what was measured of its recipe
+    if the folder `measured` has it."""
     metadata = classifier.metadata
     parts = [
         f"# Model card: {classifier.version}\n",
@@ -102,12 +101,12 @@ def model_card(classifier: Classifier) -> str:
         *_kinds(metadata["kinds"]),
         "",
         *_identities(metadata["identities"]),
-        *_left_out(metadata),
+        *_left_out(_measured(measured / "left_out.json", metadata)),
         "\n## Thresholds\n",
         f"A comment is held from this probability on; goal: {metadata['goal']:.0%} of the "
         "comments below it are right, over all sets, and never above one half.\n",
         *(f"- {head}: {value:.3f}" for head, value in metadata["thresholds"].items()),
-        *_ablation(metadata),
+        *_ablation(_measured(measured / "ablation.json", metadata)),
         "\n## Made with\n",
         *(f"- {name} {number}" for name, number in metadata["libraries"].items()),
     ]
@@ -176,9 +175,14 @@ def _identities(identities: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {words} | {head} | {row} |"
 
 
-def _left_out(metadata: Mapping[str, Any]) -> Iterator[str]:
-    content = json.loads(LEFT_OUT.read_text("utf-8"))
-    if content["recipe"] != metadata["name"]:
+def _measured(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What was measured of the model's own recipe, if anything."""
+    content: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return content if content.get("recipe") == metadata["name"] else None
+
+
+def _left_out(content: dict[str, Any] | None) -> Iterator[str]:
+    if not content:
         return
     yield "\n## Figures of sets left out\n"
     yield (
@@ -199,9 +203,8 @@ def _left_out(metadata: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _ablation(metadata: Mapping[str, Any]) -> Iterator[str]:
-    content = json.loads(ABLATION.read_text("utf-8"))
-    if content["recipe"] != metadata["name"]:
+def _ablation(content: dict[str, Any] | None) -> Iterator[str]:
+    if not content:
         return
     yield "\n## What each family of features gives\n"
     yield (

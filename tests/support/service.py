@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -45,7 +46,7 @@ class Answer:
     """A response, its body decoded if it is JSON."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     text: str
 
     @property

@@ -6,7 +6,6 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from moderation.classifier.artifact import load
-from moderation.classifier.pipeline import Classifier
 from training import ablation, left_out
 from training.card import model_card
 
@@ -42,10 +41,16 @@ def test_a_set_left_out_is_judged_by_what_it_does_not_share(
     assert all(row["comments"] == 240 for row in sets.values())
 
 
-def test_a_card_shows_measurements_of_its_own_recipe_only(trained: Path) -> None:
+def test_a_card_shows_measurements_of_its_own_recipe_only(
+    trained: Path, data: Path, recipe_path: Path, tmp_path: Path
+) -> None:
     model = load(trained / "model.safetensors")
-    assert "sets left out" not in model_card(model).split("## Data")[1]
-    metadata = {**model.metadata, "name": "general"}
-    shown = model_card(Classifier(model.parameters, model.version, metadata))
-    assert "## Figures of sets left out" in shown
+    for name, command in (("left_out", left_out.main), ("ablation", ablation.main)):
+        run(command, tmp_path, data, recipe_path)
+        (tmp_path / "figures.json").rename(tmp_path / f"{name}.json")
+    shown = model_card(model, tmp_path)
+    assert "| shop | reject | 240 | 120 |" in shown.split("## Figures of sets left out")[1]
     assert "| words only |" in shown
+    shipped = model_card(model)
+    assert "## Figures of sets left out" not in shipped
+    assert "| words only |" not in shipped
