@@ -439,7 +439,8 @@ def test_probabilities_stand_beside_the_text_where_there_is_room(
         with at_the_desk(desk, browser, **options) as window:
             text = window.page.locator(".card .said").first.bounding_box()
             bars = window.page.locator(".card .bars").first.bounding_box()
-            assert text and bars
+            assert text is not None
+            assert bars is not None
             assert (bars["x"] >= text["x"] + text["width"]) is is_beside
 
 
