@@ -7,6 +7,7 @@ import random
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from moderation.bootstrap import FIRST_SITE
 from moderation.clock import DAY, HOUR, SECOND, now_ms
 from moderation.domain import ActorKind, Status
 from moderation.models import Site
+from moderation.policy import HEADS
 from tests.support.browser import running_browser
 from tests.support.comments import add_comment
 from tests.support.events import add_event
@@ -52,6 +54,14 @@ PAST = {
 }
 """Pages that need some weeks behind them."""
 
+OTHERS = {
+    "/desk/?text=idiot": "desk-filters.png",
+    "/desk/account": "desk-account.png",
+    "/desk/people": "desk-people.png",
+    "/desk/sites": "desk-sites.png",
+    "/desk/sites/demo/keys": "desk-site-keys.png",
+}
+
 DAYS = 28
 
 
@@ -68,14 +78,21 @@ def main() -> None:
                 _desk(window.page, "desk.png")
                 window.page.keyboard.press("?")
                 _save(window.page, "desk-keys.png", whole=False)
+                window.page.keyboard.press("Escape")
+                _comment(window.page, "desk-comment.png", "comment-history.png")
                 _past(service)
                 for path, name in PAST.items():
                     window.page.goto(path)
                     _save(window.page, name, whole=name == "numbers.png")
+                _confirmation(window.page, "scores-confirm.png")
                 _settings(window.page, "desk-settings.png")
-                for path in ("account", "people", "sites"):
-                    window.page.goto(f"/desk/{path}")
-                    _save(window.page, f"desk-{path}.png", whole=False)
+                for path, name in OTHERS.items():
+                    window.page.goto(path)
+                    _save(window.page, name, whole=False)
+            with browser.window(service.url, **WIDE | DARK) as window:
+                window.page.goto("/sign-in")
+                _save(window.page, "sign-in.png", whole=False)
+                _desk(window.page, "desk-dark.png")
             with browser.window(service.url, **PHONE | DARK) as window:
                 _demo_with_held(window.page, "demo-phone.png")
                 _desk(window.page, "desk-phone.png")
@@ -128,11 +145,14 @@ def _past(service: Service) -> None:
         )
         if score < 0.3:
             passed = {"by": ActorKind.WORKER, "to": Status.APPROVED, "model": MODEL}
-            add_event(database, comment, at=at, reason="below_thresholds", **passed)
+            evidence = _evidence(reject=score)
+            add_event(
+                database, comment, at=at, reason="below_thresholds", evidence=evidence, **passed
+            )
             continue
         reason = chance.choice(["insult", "toxic", "spam", "reject"])
         held = {"by": ActorKind.WORKER, "to": Status.HELD, "model": MODEL}
-        evidence = {"scores": {reason: round(score, 2)}, "thresholds": {reason: 0.3}}
+        evidence = _evidence(**{"reject": score, reason: score})
         add_event(database, comment, at=at, reason=reason, evidence=evidence, **held)
         if chance.random() < 0.6:
             wrong = chance.random() < score
@@ -145,6 +165,16 @@ def _past(service: Service) -> None:
                 reason=chance.choice(["abuse", "spam", "harassment"]) if wrong else "",
             )
     database.close()
+
+
+def _evidence(**scores: float) -> dict[str, Any]:
+    figures = {head: round(scores.get(head, 0.05), 2) for head in HEADS}
+    return {
+        "rules": [],
+        "able": True,
+        "scores": figures,
+        "thresholds": dict.fromkeys(HEADS, 0.3),
+    }
 
 
 def _demo(page: Page, name: str) -> None:
@@ -172,6 +202,23 @@ def _desk(page: Page, name: str) -> None:
     page.get_by_role("navigation", name="Status").wait_for()
     page.goto("/desk/?order=harm")
     page.locator(".card.current").wait_for()
+    _save(page, name, whole=False)
+
+
+def _comment(page: Page, name: str, history: str) -> None:
+    """The first card by itself, opened, and the comment's history."""
+    page.locator(".card .permanent").first.click()
+    page.get_by_text("Note, author, e-mail").click()
+    _save(page, name, whole=False)
+    page.get_by_role("link", name="history", exact=True).click()
+    page.get_by_text("All probabilities").click()
+    _save(page, history, whole=False)
+
+
+def _confirmation(page: Page, name: str) -> None:
+    page.goto("/desk/scores?score_from=0.9&score_to=1")
+    page.get_by_role("button", name="Reject all").click()
+    page.get_by_text("Back, without deciding").wait_for()
     _save(page, name, whole=False)
 
 

@@ -431,6 +431,19 @@ def test_every_page_of_the_desk_is_accessible_and_fits(
         check(window, "one comment")
 
 
+def test_probabilities_stand_beside_the_text_where_there_is_room(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    hold(database, TEXTS[0])
+    for options, is_beside in ((DESKTOP, True), (PHONE, False)):
+        with at_the_desk(desk, browser, **options) as window:
+            text = window.page.locator(".card .said").first.bounding_box()
+            bars = window.page.locator(".card .bars").first.bounding_box()
+            assert text is not None
+            assert bars is not None
+            assert (bars["x"] >= text["x"] + text["width"]) is is_beside
+
+
 def test_a_thumb_hits_every_target(desk: Service, browser: Browser, database: Database) -> None:
     text = "Buy the finest harbour watches at {}, you will never find them any cheaper."
     hold(database, *map(text.format, ("noon", "night")), *TEXTS)
