@@ -132,7 +132,9 @@ def stream(classifier: Classifier, number: int, *, held: float) -> list[str]:
     spread; the others are of everyday words."""
     generator = random.Random(number)
     words = _WORDS.read_text().split()
-    plain = _judged(classifier, (_everyday(words, generator) for _ in range(2 * number)), held=False)
+    plain = _judged(
+        classifier, (_everyday(words, generator) for _ in range(2 * number)), held=False
+    )
     unwanted = _judged(classifier, iter(comments(number + 100, LENGTH, seed=2)), held=True)
     return [
         next(unwanted if int((place + 1) * held) > int(place * held) else plain)

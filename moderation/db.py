@@ -18,7 +18,6 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Dialect, Engine, UpdateBase, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from moderation.errors import StartupError
 
@@ -126,10 +125,8 @@ def execute_many(
 
 
 @lru_cache(maxsize=32)
-def _compiled(statement: UpdateBase, dialect: Dialect, names: tuple[str, ...]) -> SQLCompiler:
-    compiled = statement.compile(dialect=dialect, column_keys=list(names))
-    assert isinstance(compiled, SQLCompiler)
-    return compiled
+def _compiled(statement: UpdateBase, dialect: Dialect, names: tuple[str, ...]) -> Any:
+    return statement.compile(dialect=dialect, column_keys=list(names))
 
 
 def to_json(value: object) -> str:

@@ -10,7 +10,16 @@ from itertools import takewhile
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Select, bindparam, insert, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Select,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from moderation import alike
 from moderation.accounts import AccountRef
