@@ -127,7 +127,9 @@ def main() -> None:
     redis = connect(Settings.from_environment().redis)
     queues = [queue(redis, name) for name in QueueName]
     jobs.scorer().classifier()
+    # As `worker.cli` does.
     gc.freeze()
+    gc.set_threshold(20_000)
     worker = ModerationWorker(queues, connection=redis, serializer=SERIALIZER)
     start, cpu_start = time.perf_counter(), time.process_time()
     worker.work(burst=True, logging_level="WARNING")

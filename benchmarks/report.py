@@ -53,7 +53,9 @@ _METHOD = """\
   one take turns with the others too, which leave little of ours in the processor's caches.
 - Deciding: {decided_alone:,} invented comments of one site wait as pending in SQLite
   (`synchronous=FULL`), their ids in jobs in Redis; one worker process loads, scores, explains and
-  writes. Its processor's time leaves out the wait for the disk, Redis and other processes.
+  writes. Nine in ten are of everyday words and approved, one in ten is held, which costs more (a
+  look at its language, rows by which the like of it is found); the last row holds all. Its
+  processor's time leaves out the wait for the disk, Redis and other processes.
 - Memory: the process that scores and decides, after it decided {decided:,} comments, in MB of 10^6
   bytes. PSS counts a page that processes share in parts.
 """

@@ -21,11 +21,14 @@ from sqlalchemy import (
 )
 
 from moderation import similarity
+from moderation.db import execute_many
 from moderation.models import Comment, Similar
 from moderation.rules import NEARLY_THE_SAME
 
 MOST = 1_000
 """Comments that are looked for at most."""
+
+_ADD = insert(Similar)
 
 _REMOVE = delete(Similar).where(
     Similar.band == bindparam("in_band"), Similar.comment_id == bindparam("comment")
@@ -39,8 +42,7 @@ def add(connection: Connection, held: Iterable[tuple[str, int, bytes]]) -> None:
         for comment_id, site_id, fingerprint in held
         for band in similarity.bands(site_id, fingerprint)
     ]
-    if rows:
-        connection.execute(insert(Similar), rows)
+    execute_many(connection, _ADD, rows)
 
 
 def remove(connection: Connection, decided: Iterable[tuple[str, int, bytes]]) -> None:
@@ -50,8 +52,7 @@ def remove(connection: Connection, decided: Iterable[tuple[str, int, bytes]]) ->
         for comment_id, site_id, fingerprint in decided
         for band in similarity.bands(site_id, fingerprint)
     ]
-    if rows:
-        connection.execute(_REMOVE, rows)
+    execute_many(connection, _REMOVE, rows)
 
 
 def like(

@@ -2,8 +2,10 @@
 
 import fcntl
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
@@ -14,7 +16,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, UpdateBase, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from moderation.errors import StartupError
@@ -37,7 +39,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 16) -> None:
         # Parameters carry readers' e-mail addresses, so errors must not print them.
         options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size}
-        options |= {"json_serializer": _to_json, "json_deserializer": orjson.loads}
+        options |= {"json_serializer": to_json, "json_deserializer": orjson.loads}
         if url.startswith("sqlite"):
             options["connect_args"] = {"timeout": LOCK_TIMEOUT, "check_same_thread": False}
         else:
@@ -106,7 +108,29 @@ class Database:
             raise StartupError(f"the database cannot be migrated: {error}") from None
 
 
-def _to_json(value: object) -> str:
+def execute_many(
+    connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """What `connection.execute(statement, rows)` does, in little more than half the time.
+
+    The driver gets the values as they are, without SQLAlchemy's look at each: of a JSON column,
+    `to_json` makes the value. Each row has a value for all that the statement binds.
+    """
+    if not rows:
+        return
+    compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
+    # SQLite's driver takes values in order, that of PostgreSQL by name.
+    in_order = itemgetter(*compiled.positiontup) if compiled.positiontup else dict
+    connection.exec_driver_sql(str(compiled), [in_order(row) for row in rows])
+
+
+@lru_cache(maxsize=32)
+def _compiled(statement: UpdateBase, dialect: Dialect, names: tuple[str, ...]) -> Any:
+    return statement.compile(dialect=dialect, column_keys=list(names))
+
+
+def to_json(value: object) -> str:
+    """What stands in a JSON column."""
     return orjson.dumps(value).decode()
 
 

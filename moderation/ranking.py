@@ -5,11 +5,10 @@ index.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from moderation.classifier.prediction import REJECT, Reason
-from moderation.policy import farthest_above
+from moderation.policy import farthest_above, short
 
 SEVERITY: Mapping[str, float] = {
     Reason.THREAT: 1.0,
@@ -24,11 +23,8 @@ SEVERITY: Mapping[str, float] = {
 """How bad it would be to publish what each head looks for: an order of urgency, not a measurement.
 Threats to persons come first, what only annoys comes last."""
 
-_DIGITS = 4
 
-
-@dataclass(frozen=True, slots=True)
-class Rank:
+class Rank(NamedTuple):
     """The sort keys of a comment, and what they were made from.
 
     `uncertainty` is 1 where the probability that decided met its threshold exactly, or where there
@@ -56,10 +52,11 @@ def rank(evidence: Mapping[str, Any], reason: str = "") -> Rank:
         head=above or "",
         rule=rules[0]["rule"],
         uncertainty=_closeness(scores[decided_by], limits[decided_by]),
-        harm=round(max(p * SEVERITY.get(head, 0.5) for head, p in scores.items()), _DIGITS),
+        harm=short(max([p * SEVERITY.get(head, 0.5) for head, p in scores.items()])),
     )
 
 
 def _closeness(score: float, limit: float) -> float:
     """1 at the threshold, 0 as far from it as a probability can be on the farther side."""
-    return round(1 - abs(score - limit) / max(limit, 1 - limit), _DIGITS)
+    # A threshold that is no number stays one: `short` would refuse it.
+    return round(1 - abs(score - limit) / max(limit, 1 - limit), 4)

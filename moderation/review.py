@@ -8,13 +8,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, Select, bindparam, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Select,
+    bindparam,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from moderation import alike
 from moderation.accounts import AccountRef
 from moderation.clock import now_ms
+from moderation.db import execute_many, to_json
 from moderation.domain import ActorKind, EventKind, Status
 from moderation.errors import NotFound
 from moderation.ids import new_id
@@ -35,7 +45,7 @@ _WRITE = (
         uncertainty=bindparam("uncertain"),
         harm=bindparam("harmful"),
         language=bindparam("written_in"),
-        version=Comment.version + 1,
+        version=Comment.version + literal_column("1"),
     )
 )
 
@@ -72,8 +82,7 @@ class Change:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """A change that was made."""
 
     comment_id: str
@@ -99,8 +108,8 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
         return []
     at = now_ms()
     values = [_values(change, row, actor) for change, row in allowed]
-    connection.execute(_WRITE, values)
-    connection.execute(_RECORD, [_event(change, row, actor, at) for change, row in allowed])
+    execute_many(connection, _WRITE, values)
+    execute_many(connection, _RECORD, [_event(change, row, actor, at) for change, row in allowed])
     _keep_alike(connection, allowed, values)
     return [
         Applied(change.comment_id, Status(row.status), change.to, row.version + 1)
@@ -172,7 +181,7 @@ def _event(change: Change, row: Any, actor: Actor, at: int) -> dict[str, Any]:
         "to_status": change.to,
         "reason": change.reason,
         "model": change.model,
-        "evidence": change.evidence,
+        "evidence": to_json(change.evidence),
     }
 
 

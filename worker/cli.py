@@ -25,4 +25,6 @@ def worker() -> None:
     jobs.scorer().classifier()
     # What is loaded stays: the collector need not look at it again, nor write into its memory.
     gc.freeze()
+    # A job makes much that lives as long as the job: looking at it again and again finds nothing.
+    gc.set_threshold(20_000)
     run_pool(connect(settings.redis), workers=settings.workers)

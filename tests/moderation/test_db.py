@@ -6,10 +6,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, inspect, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from moderation.db import MIGRATIONS, Database
+from moderation.db import MIGRATIONS, Database, execute_many, to_json
 from moderation.errors import StartupError
 from moderation.models import Base, Comment, Site
 from tests.support.comments import EMAIL, add_comment, add_site
@@ -184,3 +184,21 @@ def test_an_error_does_not_print_what_was_written(database: Database) -> None:
         add_comment(database, site_id, email=EMAIL, thread_id=999)
     assert EMAIL not in str(caught.value)
     assert caught.value.hide_parameters
+
+
+def test_many_rows_are_written_as_the_statement_says(database: Database) -> None:
+    values = [
+        {"name": name, "settings": to_json({"of": name}), "created_at": at}
+        for at, name in enumerate(("ö’s", "b%s?", "c"))
+    ]
+    rename = (
+        update(Site).where(Site.name == bindparam("old")).values(created_at=bindparam("moment"))
+    )
+    with database.write() as connection:
+        execute_many(connection, insert(Site), values)
+        execute_many(connection, rename, [{"old": "c", "moment": 7}, {"old": "none", "moment": 8}])
+        execute_many(connection, rename, [])
+    with database.read() as connection:
+        query = select(Site.name, Site.settings, Site.created_at).order_by(Site.id)
+        found = [tuple(row) for row in connection.execute(query)]
+    assert found == [("ö’s", {"of": "ö’s"}, 0), ("b%s?", {"of": "b%s?"}, 1), ("c", {"of": "c"}, 7)]
