@@ -20,6 +20,7 @@ from moderation.redis_server import RedisServer
 from tests.support.service import Service, running_service
 
 SOON = "1"  # seconds until a lost comment is looked for
+MANY = 2_000  # more than the largest job holds, so that a kill comes between two of them
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +47,12 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing(
     for _ in range(2):
         workers = _decided_one(service)
         suspend(service.redis())
-        ids = service.post_many(400)
+        ids = service.post_many(MANY)
         before = _count_decided(service, ids)
         resume(service.redis())
         service.wait_for(lambda: _count_decided(service, ids) > before)  # noqa: B023
         _signal([workers[victim]], signal.SIGKILL)
-        assert _count_decided(service, ids) < len(ids) == 400
+        assert _count_decided(service, ids) < len(ids) == MANY
         posted += ids
     _assert_decided_once(service, posted)
 
