@@ -165,6 +165,8 @@ def _decided_one(service: Service) -> list[int]:
     """Wait until a worker has decided a comment; the worker processes, the pool first."""
     decided = service.post_comment(email=f"first{time.monotonic_ns()}@example.org")
     service.decision_on(decided.json["id"])
+    # It may have been the orphan of a pool that was killed.
+    service.wait_for(lambda: len(service.processes("moderation worker")) > 1)
     return service.processes("moderation worker")
 
 
