@@ -1,18 +1,15 @@
 """`moderation site …`: sites, their keys and settings, as on the desk's pages for them."""
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import click
 from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from moderation import site_settings
-from moderation.config import Settings
-from moderation.db import Database
-from moderation.errors import Conflict, InvalidInput, NotFound
+from moderation.commands import changing, open_database
 from moderation.models import Site
 from moderation.policy import SiteSettings
 
@@ -28,7 +25,7 @@ def site() -> None:
 @site.command(name="list")
 def list_sites() -> None:
     """Show the sites' names."""
-    with _database().read() as connection:
+    with open_database().read() as connection:
         for name in connection.scalars(select(Site.name).order_by(Site.name)):
             click.echo(name)
 
@@ -37,7 +34,7 @@ def list_sites() -> None:
 @click.argument("name")
 def add(name: str) -> None:
     """Add the site NAME and print its key, this once."""
-    with _changing() as connection:
+    with changing() as connection:
         click.echo(site_settings.add_site(connection, name=name, actor=_ACTOR))
 
 
@@ -45,7 +42,7 @@ def add(name: str) -> None:
 @click.argument("name")
 def key(name: str) -> None:
     """Give the site NAME one more key and print it, this once."""
-    with _changing() as connection:
+    with changing() as connection:
         click.echo(site_settings.give_key(connection, name=name, actor=_ACTOR))
 
 
@@ -58,7 +55,7 @@ def settings(name: str, changes: tuple[str, ...]) -> None:
     KEY is a name such as rules.max_links or thresholds.insult, VALUE is JSON: 3, true, null,
     '["casino*", "pills"]'. What the service decides from then on follows the new settings.
     """
-    with _changing() as connection:
+    with changing() as connection:
         before = site_settings.site_named(connection, name, locked=True).settings
         after = _valid(_with(before.model_dump(mode="json"), changes))
         site_settings.save(connection, name=name, before=before, after=after, actor=_ACTOR)
@@ -87,19 +84,3 @@ def _valid(settings: dict[str, Any]) -> SiteSettings:
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise click.ClickException("; ".join(problems)) from None
-
-
-@contextmanager
-def _changing() -> Iterator[Connection]:
-    """A transaction; what was wrong with the wish is one line."""
-    try:
-        with _database().write() as connection:
-            yield connection
-    except (Conflict, InvalidInput, NotFound) as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _database() -> Database:
-    database = Database(Settings.from_environment().database, pool_size=1)
-    database.check()
-    return database

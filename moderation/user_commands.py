@@ -1,17 +1,12 @@
 """`moderation user …`: accounts of those who moderate."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
-from sqlalchemy import Connection
 
 from moderation import accounts
-from moderation.config import Settings
-from moderation.db import Database
+from moderation.commands import changing, open_database
 from moderation.domain import Role
-from moderation.errors import Conflict, InvalidInput, NotFound
 
 _ROLES = click.Choice([role.value for role in Role])
 _SITES = click.option(
@@ -34,7 +29,7 @@ def user() -> None:
 def add(name: str, role: str, sites: tuple[str, ...]) -> None:
     """Add the account NAME."""
     password = _password()
-    with _changing() as connection:
+    with changing() as connection:
         accounts.create_account(
             connection, name=name, password=password, role=Role(role), sites=sites
         )
@@ -43,7 +38,7 @@ def add(name: str, role: str, sites: tuple[str, ...]) -> None:
 @user.command(name="list")
 def list_accounts() -> None:
     """Show the accounts: name, role and sites, separated by tabs."""
-    with _database().read() as connection:
+    with open_database().read() as connection:
         for account in accounts.listed(connection):
             sites = "*" if account.role is Role.ADMINISTRATOR else ",".join(account.sites)
             click.echo(f"{account.name}\t{account.role}\t{sites}")
@@ -54,7 +49,7 @@ def list_accounts() -> None:
 def password(name: str) -> None:
     """Set the password of the account NAME, and sign it out everywhere."""
     new = _password()
-    with _changing() as connection:
+    with changing() as connection:
         accounts.set_password(connection, accounts.id_of(connection, name), new)
 
 
@@ -64,7 +59,7 @@ def password(name: str) -> None:
 @_SITES
 def set_role(name: str, role: str, sites: tuple[str, ...]) -> None:
     """Give the account NAME this role and these sites, in place of those it has."""
-    with _changing() as connection:
+    with changing() as connection:
         accounts.set_role(connection, accounts.id_of(connection, name), Role(role), sites)
 
 
@@ -72,7 +67,7 @@ def set_role(name: str, role: str, sites: tuple[str, ...]) -> None:
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove the account NAME and its tokens. What it decided stays, under its name."""
-    with _changing() as connection:
+    with changing() as connection:
         accounts.remove(connection, accounts.id_of(connection, name))
 
 
@@ -80,19 +75,3 @@ def _password() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")
-
-
-@contextmanager
-def _changing() -> Iterator[Connection]:
-    """A transaction; what was wrong with the wish is one line."""
-    try:
-        with _database().write() as connection:
-            yield connection
-    except (Conflict, InvalidInput, NotFound) as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _database() -> Database:
-    database = Database(Settings.from_environment().database, pool_size=1)
-    database.check()
-    return database
