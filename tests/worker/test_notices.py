@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from moderation.clock import HOUR, MINUTE, now_ms
+from moderation.clock import HOUR, MINUTE
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.domain import Status
@@ -13,6 +13,7 @@ from moderation.models import QueueNotice
 from moderation.policy import SiteSettings
 from moderation.review import Change, set_status
 from moderation.site_settings import save, site_named
+from tests.support.clock import Clock
 from tests.support.comments import MODERATOR, add_comment, add_site
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.waiting import eventually
@@ -25,16 +26,6 @@ DESK = "http://desk.example/desk/"
 def receiver() -> Iterator[Receiver]:
     with running_receiver() as receiver:
         yield receiver
-
-
-class Clock:
-    """A clock that can be put forward."""
-
-    def __init__(self) -> None:
-        self.ahead = 0
-
-    def __call__(self) -> int:
-        return now_ms() + self.ahead
 
 
 @pytest.fixture

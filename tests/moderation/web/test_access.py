@@ -6,9 +6,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from moderation import accounts
-from moderation.clock import MINUTE, now_ms
+from moderation.clock import MINUTE
 from moderation.db import Database
 from moderation.web import access
+from tests.support.clock import Clock
 from tests.support.web import (
     BROWSER,
     add_moderator,
@@ -20,16 +21,6 @@ from tests.support.web import (
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 IDLE = 480 * MINUTE
-
-
-class Clock:
-    """A clock that can be put forward."""
-
-    def __init__(self) -> None:
-        self.ahead = 0
-
-    def __call__(self) -> int:
-        return now_ms() + self.ahead
 
 
 @pytest.fixture
