@@ -47,10 +47,10 @@ clean: ## Remove the environment and what tools left behind; the data folder sta
 
 .venv/run: requirements.lock | .venv/bin/python
 	@echo "Installing the locked dependencies ..."
-	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/dev: requirements-dev.lock | .venv/bin/python
 	@echo "Installing the locked dependencies for development ..."
-	@$(RUN) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@ .venv/run

@@ -37,7 +37,7 @@ def install() -> None:
     pip = [program("python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     try:
         subprocess.run([sys.executable, "-m", "venv", "--clear", _ENVIRONMENT], check=True)
-        subprocess.run([*pip, "--require-hashes", "-r", _LOCK], check=True)
+        subprocess.run([*pip, "--no-deps", "--require-hashes", "-r", _LOCK], check=True)
     except subprocess.CalledProcessError as error:
         raise BenchmarkError(
             "what we compare with could not be installed (one of its parts needs a C compiler): "
