@@ -4,6 +4,7 @@ confusable-homoglyphs."""
 
 import string
 import unicodedata
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,9 @@ from moderation.classifier.folding import (
 )
 
 
+@cache
 def build() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
-    """(page_of, pages) of the table."""
+    """(page_of, pages) of the table, which is the same each time: not to be written to."""
     numbers: dict[bytes, int] = {}
     pages: list[npt.NDArray[np.uint32]] = []
     page_of = np.zeros(CODE_POINTS // PAGE, np.uint16)

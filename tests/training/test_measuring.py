@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from moderation.classifier.artifact import load
@@ -18,12 +19,19 @@ def run(command, folder: Path, data: Path, recipe: Path) -> dict:
     return json.loads(output.read_text())
 
 
-def test_every_family_of_features_is_measured_with_intervals(
-    data: Path, recipe_path: Path, tmp_path: Path
-) -> None:
-    found = run(ablation.main, tmp_path, data, recipe_path)
-    assert found["recipe"] == "small"
-    rows = {row["variant"]: row for row in found["variants"]}
+@pytest.fixture(scope="module")
+def ablated(data: Path, recipe_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return run(ablation.main, tmp_path_factory.mktemp("ablation"), data, recipe_path)
+
+
+@pytest.fixture(scope="module")
+def without_sets(data: Path, recipe_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return run(left_out.main, tmp_path_factory.mktemp("left_out"), data, recipe_path)
+
+
+def test_every_family_of_features_is_measured_with_intervals(ablated: dict) -> None:
+    assert ablated["recipe"] == "small"
+    rows = {row["variant"]: row for row in ablated["variants"]}
     assert set(rows) == set(ablation.VARIANTS)
     assert rows["words only"]["features"] < rows["everything"]["features"]
     for row in rows.values():
@@ -31,23 +39,19 @@ def test_every_family_of_features_is_measured_with_intervals(
             assert 0 <= row[name]["low"] <= row[name]["high"] <= 1
 
 
-def test_a_set_left_out_is_judged_by_what_it_does_not_share(
-    data: Path, recipe_path: Path, tmp_path: Path
-) -> None:
-    found = run(left_out.main, tmp_path, data, recipe_path)
-    sets = {(row["set"], row["head"]): row for row in found["sets"]}
+def test_a_set_left_out_is_judged_by_what_it_does_not_share(without_sets: dict) -> None:
+    sets = {(row["set"], row["head"]): row for row in without_sets["sets"]}
     # Without the shop no comment is left that is spam.
     assert set(sets) == {("talk", "reject"), ("shop", "reject")}
     assert all(row["comments"] == 240 for row in sets.values())
 
 
 def test_a_card_shows_measurements_of_its_own_recipe_only(
-    trained: Path, data: Path, recipe_path: Path, tmp_path: Path
+    trained: Path, ablated: dict, without_sets: dict, tmp_path: Path
 ) -> None:
     model = load(trained / "model.safetensors")
-    for name, command in (("left_out", left_out.main), ("ablation", ablation.main)):
-        run(command, tmp_path, data, recipe_path)
-        (tmp_path / "figures.json").rename(tmp_path / f"{name}.json")
+    for name, found in (("left_out", without_sets), ("ablation", ablated)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(found))
     shown = model_card(model, tmp_path)
     assert "| shop | reject | 240 | 120 |" in shown.split("## Figures of sets left out")[1]
     assert "| words only |" in shown
