@@ -1,10 +1,9 @@
 """What the tests share: a real Redis, both real databases, and the web application on them."""
 
-import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
@@ -17,10 +16,8 @@ from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import connect
 from moderation.redis_server import RedisServer
-from tests.support.postgres import running_postgres
+from tests.support.postgres import Schemas, migrated, running_postgres
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -57,24 +54,54 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with its tables, to be copied: that takes a hundredth of the time."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite3"
+    migrated(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_schemas(postgres_url: str) -> Schemas:
+    """PostgreSQL's schemas with their tables, to be used again."""
+    return Schemas(postgres_url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, once of each kind."""
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables, once of each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
-    # A schema of its own: a database takes a thousand files, and longer.
-    server: str = request.getfixturevalue("postgres_url") + "postgres"
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{server}?options=-csearch_path%3D{name}"
+        return f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    return Schemas(request.getfixturevalue("postgres_url")).new()
+
+
+@pytest.fixture
+def own_database(empty_database_url: str) -> Iterator[Database]:
+    """A migrated database for a test that changes its tables."""
+    database = migrated(empty_database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with empty tables, once of each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "test.sqlite3"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
+        yield f"sqlite:///{path}"
+        return
+    schemas: Schemas = request.getfixturevalue("migrated_schemas")
+    url = schemas.take()
+    yield url
+    schemas.give_back(url)
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A migrated database of each kind."""
     database = Database(database_url)
-    database.migrate()
     yield database
     database.close()
 

@@ -14,26 +14,28 @@ def test_the_migrations_are_one_line_of_succession() -> None:
     assert len(script.get_bases()) == 1
 
 
-def test_the_migrations_can_be_taken_back_and_made_again(database: Database) -> None:
+def test_the_migrations_can_be_taken_back_and_made_again(own_database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with database.write() as connection:
+    with own_database.write() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
-    assert inspect(database.engine).get_table_names() == ["alembic_version"]
-    database.migrate()
-    database.check()
+    assert inspect(own_database.engine).get_table_names() == ["alembic_version"]
+    own_database.migrate()
+    own_database.check()
 
 
-def test_events_that_are_there_learn_their_site(database: Database) -> None:
-    comments = {add_comment(database, add_site(database, n), status=Status.HELD) for n in "ab"}
+def test_events_that_are_there_learn_their_site(own_database: Database) -> None:
+    comments = {
+        add_comment(own_database, add_site(own_database, n), status=Status.HELD) for n in "ab"
+    }
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with database.write() as connection:
+    with own_database.write() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0003")
-    database.migrate()
-    with database.read() as connection:
+    own_database.migrate()
+    with own_database.read() as connection:
         rows = connection.execute(
             text(
                 "SELECT event.comment_id, event.site_id = comment.site_id AS same FROM event"

