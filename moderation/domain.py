@@ -17,6 +17,41 @@ class ActorKind(StrEnum):
 
     WORKER = "worker"
     MODERATOR = "moderator"
+    CLIENT = "client"
+    """A site's own program that passes on what its people decided there: a person's word too."""
+
+
+PEOPLE = frozenset({ActorKind.MODERATOR, ActorKind.CLIENT})
+"""Whose decisions are final, and labels."""
+
+
+class LabelSource(StrEnum):
+    """Who or what says that a comment may be published or may not; a source speaks louder than
+    those after it, however late they speak."""
+
+    MODERATOR = "moderator"
+    CLIENT = "client"
+    """People at the site, by way of its Akismet or Perspective client or its own program."""
+    IMPORT = "import"
+    """What was decided before this service was there, or labelled elsewhere."""
+    READER = "reader"
+    """Readers who reported it."""
+    RULE = "rule"
+
+
+class Selection(StrEnum):
+    """How it came that somebody looked at a comment and said what it is."""
+
+    HELD = "held"
+    """It was held, as all like it are."""
+    AUDIT = "audit"
+    """It was published, and drawn at random to be looked at."""
+    PUBLISHED = "published"
+    """It was published, and somebody took offence."""
+    REJECTED = "rejected"
+    """It was rejected, and somebody looked again."""
+    IMPORTED = "imported"
+    """Another system's selection, which we do not know."""
 
 
 class Role(StrEnum):

@@ -432,3 +432,55 @@ class Export(Base):
     filters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """The filters that were set, as the form sent them."""
     with_emails: Mapped[bool] = mapped_column(Boolean)
+
+
+class Example(Base):
+    """A labelled comment that was never posted here: it teaches, and stands in no queue."""
+
+    __tablename__ = "example"
+    __table_args__ = (UniqueConstraint("site_id", "origin", "origin_id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    origin: Mapped[str] = mapped_column(String(64))
+    """The system or the file that it came from."""
+    origin_id: Mapped[str] = mapped_column(String(255))
+    """What it is called there, so that it comes in once."""
+    page: Mapped[str] = mapped_column(String(2000), default="")
+    name: Mapped[str] = mapped_column(String(100), default="")
+    website: Mapped[str] = mapped_column(String(500), default="")
+    text: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    """When it was written; when it was imported, where that is not known."""
+
+
+class Label(Base):
+    """Somebody's word on whether a comment may be published: see `labels`.
+
+    About a comment or about an example, never both.
+    """
+
+    __tablename__ = "label"
+    __table_args__ = (
+        Index("ix_label_site_id", "site_id", "id"),
+        Index("ix_label_comment_id", "comment_id", "id"),
+        Index("ix_label_example_id", "example_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    comment_id: Mapped[str | None] = mapped_column(ForeignKey("comment.id"))
+    example_id: Mapped[int | None] = mapped_column(ForeignKey("example.id"))
+    source: Mapped[str] = mapped_column(String(16))
+    actor: Mapped[str] = mapped_column(String(64))
+    """A moderator's name, a client's protocol, an import's origin, a rule."""
+    at: Mapped[int] = mapped_column(BigInteger)
+    unwanted: Mapped[float] = mapped_column(Float)
+    """1: must not be published; 0: may be; between them where people are divided."""
+    strength: Mapped[float] = mapped_column(Float)
+    """How much it counts as evidence, from 0 to 1."""
+    reason: Mapped[str] = mapped_column(String(64))
+    selection: Mapped[str] = mapped_column(String(16))
+    propensity: Mapped[float] = mapped_column(Float)
+    """The probability with which a comment selected in this way was looked at."""
+    withdrawn_at: Mapped[int | None] = mapped_column(BigInteger)

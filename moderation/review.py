@@ -21,13 +21,14 @@ from sqlalchemy import (
     update,
 )
 
-from moderation import alike
+from moderation import alike, labels
 from moderation.accounts import AccountRef
 from moderation.clock import now_ms
 from moderation.db import execute_many, to_json
-from moderation.domain import ActorKind, EventKind, Status
+from moderation.domain import PEOPLE, ActorKind, EventKind, LabelSource, Selection, Status
 from moderation.errors import NotFound
 from moderation.ids import new_id
+from moderation.labels import NewLabel
 from moderation.models import Comment, Event
 from moderation.ranking import rank
 
@@ -94,9 +95,10 @@ class Applied(NamedTuple):
 def set_status(connection: Connection, changes: Sequence[Change], *, actor: Actor) -> list[Applied]:
     """Make those changes that are still allowed, each with its event; return them.
 
-    A worker moves a comment only out of `pending`. A moderator moves it from any status to
-    approved, held or rejected, as long as nobody else did since `seen_version`. What is not allowed
-    is left out, silently: the caller compares. Ids that do not exist are left out too.
+    A worker moves a comment only out of `pending`. A person moves it from any status to approved,
+    held or rejected, as long as nobody else did since `seen_version`, and what he decides becomes a
+    label. What is not allowed is left out, silently: the caller compares. Ids that do not exist are
+    left out too.
     """
     current = _lock(connection, [change.comment_id for change in changes])
     allowed = [
@@ -111,6 +113,8 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
     execute_many(connection, _WRITE, values)
     execute_many(connection, _RECORD, [_event(change, row, actor, at) for change, row in allowed])
     _keep_alike(connection, allowed, values)
+    if actor.kind in PEOPLE:
+        _keep_labels(connection, allowed, actor)
     return [
         Applied(change.comment_id, Status(row.status), change.to, row.version + 1)
         for change, row in allowed
@@ -200,6 +204,43 @@ def _keep_alike(
             entering.append((row.id, row.site_id, new["print"]))
     alike.add(connection, entering)
     alike.remove(connection, leaving)
+
+
+_SELECTED = {
+    Status.PENDING: Selection.HELD,
+    Status.HELD: Selection.HELD,
+    Status.APPROVED: Selection.PUBLISHED,
+    Status.REJECTED: Selection.REJECTED,
+}
+
+
+def _keep_labels(
+    connection: Connection, allowed: Sequence[tuple[Change, Any]], actor: Actor
+) -> None:
+    """What a person decided is a label; what he took back, or put back in the queue, no longer."""
+    undone = [c.comment_id for c, _ in allowed if c.kind is EventKind.UNDO]
+    decided = [(c, row) for c, row in allowed if c.kind is EventKind.DECISION]
+    requeued = [change.comment_id for change, _ in decided if change.to is Status.HELD]
+    if undone:
+        labels.withdraw(connection, undone, actor=actor.name)
+    if requeued:
+        labels.withdraw(connection, requeued)
+    labels.record(
+        connection,
+        (
+            NewLabel(
+                site_id=row.site_id,
+                comment_id=change.comment_id,
+                source=LabelSource(actor.kind),
+                actor=actor.name,
+                unwanted=float(change.to is Status.REJECTED),
+                reason=change.reason,
+                selection=_SELECTED[Status(row.status)],
+            )
+            for change, row in decided
+            if change.to is not Status.HELD
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,14 @@ from redis import Redis
 
 from moderation.app import create_app
 from moderation.bootstrap import bootstrap
+from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
+from moderation.classifier.pipeline import Classifier
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import connect
 from moderation.redis_server import RedisServer
+from moderation.redis_server import RedisServer
+from moderation.scorer import Scorer
 from tests.support.postgres import Schemas, migrated, running_postgres
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY
 
@@ -141,3 +145,21 @@ def app(
 def client(app: Flask) -> FlaskClient:
     """A client of the web application."""
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Classifier:
+    """The model that ships, loaded once."""
+    return load(DEFAULT_ARTIFACT)
+
+
+@pytest.fixture(scope="session")
+def scorer() -> Scorer:
+    """A scorer with it."""
+    return Scorer(DEFAULT_ARTIFACT)
+
+
+@pytest.fixture
+def no_scorer(tmp_path: Path) -> Scorer:
+    """A scorer that finds no model."""
+    return Scorer(tmp_path / "none.safetensors")

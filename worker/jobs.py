@@ -6,11 +6,11 @@ from threading import Thread
 
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.deciding import decide_comments
 from moderation.numbers import close_days
 from moderation.queues import connect, enqueue_decide, oldest_waiting
-from worker.deciding import decide_comments
+from moderation.scorer import Scorer
 from worker.notices import send_notices
-from worker.scorer import Scorer
 from worker.sweeping import sweep as find_lost
 
 

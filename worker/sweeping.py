@@ -12,12 +12,12 @@ from sqlalchemy import select, update
 
 from moderation.clock import SECOND, now_ms
 from moderation.db import Database
+from moderation.deciding import WORKER
 from moderation.domain import Status
 from moderation.ids import floor_id
 from moderation.models import Comment, is_pending
 from moderation.policy import UNDECIDED
 from moderation.review import Change, set_status
-from worker.deciding import WORKER
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from moderation.classifier.pipeline import Classifier, Reading
 from moderation.classifier.prediction import Document
 from moderation.clock import HOUR, SECOND
 from moderation.db import Database
+from moderation.deciding import decide_comments
 from moderation.domain import Standing, Status
 from moderation.models import AuthorStanding
 from moderation.policy import HEADS
 from moderation.review import Change, set_status
+from moderation.scorer import Scorer
 from tests.support.comments import MODERATOR, add_comment, add_site, events_of, row_of
-from worker.deciding import decide_comments
-from worker.scorer import Scorer
 
 KIND = (
     "I have crossed on this ferry since I was a child, and in winter the ferryman lent us his "

@@ -7,6 +7,7 @@ from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document, Prediction
 from moderation.db import Database
 from moderation.domain import ActorKind, Status
+from moderation.facts import Pending, gather
 from moderation.policy import (
     SCORER_FAILED,
     SCORER_UNAVAILABLE,
@@ -15,8 +16,7 @@ from moderation.policy import (
     explained,
 )
 from moderation.review import Actor, Applied, Change, set_status
-from worker.facts import Pending, gather
-from worker.scorer import Scorer, explain_each, predict_each
+from moderation.scorer import Scorer, explain_each, predict_each
 
 WORKER = Actor(ActorKind.WORKER, "worker")
 

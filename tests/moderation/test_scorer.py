@@ -8,7 +8,7 @@ from moderation.classifier.artifact import DEFAULT_ARTIFACT
 from moderation.classifier.pipeline import Classifier, Reading
 from moderation.classifier.prediction import Document, Explanation
 from moderation.policy import SPANS_KEPT
-from worker.scorer import Scorer, explain_each, predict_each
+from moderation.scorer import Scorer, explain_each, predict_each
 
 GOOD = Document("The old bridge had a tram line.")
 OTHER = Document("You can see the landing from the new café.")
@@ -61,7 +61,7 @@ def test_a_model_that_comes_later_is_found_but_not_looked_for_each_time(
     path.write_bytes(DEFAULT_ARTIFACT.read_bytes())
     assert scorer.classifier() is None
     assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
-    monkeypatch.setattr("worker.scorer._RETRY_AFTER", 0.0)
+    monkeypatch.setattr("moderation.scorer._RETRY_AFTER", 0.0)
     scorer = Scorer(tmp_path / "later.safetensors")
     assert scorer.classifier() is None
     path.rename(tmp_path / "later.safetensors")
