@@ -18,7 +18,6 @@ from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import connect
 from moderation.redis_server import RedisServer
-from moderation.redis_server import RedisServer
 from moderation.scorer import Scorer
 from tests.support.postgres import Schemas, migrated, running_postgres
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY
