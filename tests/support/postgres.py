@@ -45,7 +45,7 @@ class Schemas:
         return url
 
     def give_back(self, url: str) -> None:
-        """Empty its tables for the next test, unless somebody holds them still or took some away."""
+        """Empty its tables for the next test, unless somebody holds them, or took some away."""
         name = url.rpartition("%3D")[2]
         with self._connect() as connection, suppress(psycopg.errors.LockNotAvailable):
             connection.execute("SET lock_timeout = '2s'")
