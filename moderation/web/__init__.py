@@ -11,6 +11,7 @@ from moderation.web import (
     desk,
     desk_api,
     events_api,
+    feeds,
     health,
     history,
     numbers,
@@ -24,7 +25,7 @@ from moderation.web import (
 )
 
 _DESK = (accounts, own_account, people, sites, webhooks, desk, history, numbers, scores)
-_MODULES = (comments, demo, *_DESK, account_api, desk_api, events_api, reference, health)
+_MODULES = (comments, feeds, demo, *_DESK, account_api, desk_api, events_api, reference, health)
 
 
 def register(app: Flask) -> None:

@@ -25,6 +25,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "comments.submit",
         "comments.state",
         "comments.published",
+        "feeds.json_feed",
+        "feeds.atom",
         "demo.article",
         "accounts.sign_in",
         "reference.document",

@@ -154,6 +154,13 @@ GROUPS = (
                 "page there is sent back to it.",
                 Kind.LINES,
             ),
+            Field(
+                "site_feed",
+                "Offer a feed of the comments on all pages",
+                "Whoever knows the website’s name can then read every published comment, with the "
+                "addresses of pages that are linked nowhere. A page’s own feed is always there.",
+                Kind.CHECKBOX,
+            ),
         ),
     ),
     Group(

@@ -88,6 +88,8 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         "/desk/sites/demo/webhooks",
         "/nowhere",
         f"/v1/comments?site=demo&page={quote(PAGE)}",
+        f"/v1/feeds/demo.json?page={quote(PAGE)}",
+        f"/v1/feeds/demo.atom?page={quote(PAGE)}",
         "/v1/comments?site=demo&page=/demo",
         *itertools.chain.from_iterable(
             (

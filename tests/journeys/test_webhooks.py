@@ -7,6 +7,7 @@ import pytest
 import standardwebhooks
 from playwright.sync_api import expect
 
+from moderation import webhooks
 from tests.journeys.test_desk_accounts import DARK, DESKTOP, PHONE
 from tests.support.browser import Browser, running_browser
 from tests.support.receiver import Receiver, running_receiver
@@ -64,6 +65,15 @@ def test_a_site_is_told_of_every_decision_and_the_desk_shows_it(
         page.goto("/desk/sites/demo/webhooks")
         expect(page.get_by_text("Answered 500").first).to_be_visible()
         expect(page.get_by_text("Answered 200").first).to_be_visible()
+    look(service, browser)
+    database = service.database()
+    with database.write() as connection:
+        webhooks.remove(connection, webhook_id=1)
+    database.close()
+
+
+def look(service: Service, browser: Browser) -> None:
+    """The page as it is now, in every other size and colour."""
     for options in (PHONE, DESKTOP | DARK, PHONE | DARK):
         with browser.window(service.url, **options) as window:
             window.page.goto("/desk/sites/demo/webhooks")
@@ -73,4 +83,3 @@ def test_a_site_is_told_of_every_decision_and_the_desk_shows_it(
             expect(window.page.get_by_role("heading", name="Latest messages")).to_be_visible()
             assert window.accessibility_findings() == []
             assert not window.scrolls_sideways()
-            window.page.screenshot(path=f"/tmp/x/{len(str(options))}.png", full_page=True)

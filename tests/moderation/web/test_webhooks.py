@@ -124,7 +124,7 @@ def test_messages_are_listed_with_what_came_of_them(admin: FlaskClient, database
     answer(database, site, None, "no answer: ReadTimeoutError")
     text = shown(admin)
     assert "No answer: ReadTimeoutError after 1,234 ms" in text
-    assert "Tried again" in text
+    assert "Is tried again" in text
     page = admin.get(PAGE).text
     assert f"/desk/comments/{comment}/history" in page
     assert EMAIL not in page
