@@ -52,9 +52,10 @@ def test_every_documented_path_answers_as_documented(client: FlaskClient) -> Non
         if documented is None:
             assert answer.status_code == 204
             continue
-        schema = schema_of(documented[answer.mimetype]["schema"])
-        if answer.mimetype == "application/atom+xml":
+        schema = documented[answer.mimetype]["schema"]
+        if schema == {"type": "string"}:
             continue
+        schema = schema_of(schema)
         assert answer.get_json().keys() == schema["properties"].keys()
 
 
