@@ -27,4 +27,5 @@ def conditional(site_id: int, build: Callable[[Connection, Moment], Response]) -
             response.add_etag()
             freshness.remember(question, moment, response.get_etag()[0] or "")
     response.headers["Cache-Control"] = "no-cache"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -38,7 +38,9 @@ RUNNERS = {
 
 
 def example(language: str) -> str:
-    found = re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    found = re.findall(
+        rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE
+    )
     assert len(found) == 1
     return str(found[0])
 
