@@ -299,6 +299,26 @@ class CommentPage(BaseModel):
     closed: bool = Field(False, description="The page takes no more comments: hide your form.")
 
 
+class ChangedComment(BaseModel):
+    """What a webhook is told of a comment. It never carries an e-mail address."""
+
+    id: str = Field(description="The comment's id.")
+    page: str = Field(description="The page, as it was given when posting.")
+    status: Status = Field(description="Where it stands now.")
+    previous: Status = Field(description="Where it stood.")
+    reason: str = Field(description="A rule, a head of the model, or a moderator's reason.")
+    by: str = Field(description="`service` or `moderator`.")
+    version: int = Field(description="Counts its changes: ignore one lower than you know.")
+
+
+class WebhookMessage(BaseModel):
+    """What a webhook is sent, signed as Standard Webhooks describes."""
+
+    type: str = Field(description="`comment.approved`, `comment.held` or `comment.rejected`.")
+    timestamp: datetime = Field(description="When it happened.")
+    data: ChangedComment = Field(description="What happened.")
+
+
 class AccountState(BaseModel):
     """The account that a token acts for."""
 

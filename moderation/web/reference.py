@@ -34,6 +34,7 @@ from moderation.schemas import (
     JsonFeed,
     Problem,
     PublishedQuery,
+    WebhookMessage,
 )
 
 blueprint = Blueprint("reference", __name__)
@@ -101,6 +102,7 @@ def openapi() -> dict[str, Any]:
                 "/v1/events": {"get": _events()},
                 "/v1/account": {"get": _account()},
             },
+            "webhooks": {"commentChanged": {"post": _comment_changed()}},
         }
     )
     complete = construct_open_api_with_schema_class(skeleton, by_alias=False)
@@ -257,6 +259,25 @@ def _events() -> dict[str, Any]:
             "200": _answer("Events, the oldest first.", EventPage),
             "401": _problem("The token is not known."),
             "422": _problem("Parameters are wrong; `errors` names each of them."),
+        },
+    }
+
+
+def _comment_changed() -> dict[str, Any]:
+    signed = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return {
+        "operationId": "commentChanged",
+        "summary": "The status of a comment has changed",
+        "description": "Sent to the webhooks of the site, and again for three days until one "
+        "answers 2xx; a message may come twice, with the same `webhook-id`.",
+        "parameters": [_header(name, "See Standard Webhooks.") for name in signed],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": _content(WebhookMessage)},
+        },
+        "responses": {
+            "2XX": {"description": "Taken."},
+            "410": {"description": "Send nothing more."},
         },
     }
 

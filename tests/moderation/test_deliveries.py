@@ -12,6 +12,7 @@ from moderation.deliveries import Lane, Outcome, State, Taken
 from moderation.domain import ActorKind, Status
 from moderation.models import Delivery
 from moderation.review import Actor, Change, set_status
+from moderation.schemas import ChangedComment, WebhookMessage
 from moderation.webhooks import CHOOSABLE
 from tests.support.clock import Clock
 from tests.support.comments import EMAIL, MODERATOR, PAGE, WORKER, add_comment, add_site
@@ -77,6 +78,8 @@ class TestWhatSitesAreTold:
         decide(database, comment, Status.HELD, WORKER, "insult")
         decide(database, comment, Status.REJECTED, MODERATOR, "spam")
         first, second = bodies(database)
+        assert WebhookMessage.model_validate(first).model_dump().keys() == first.keys()
+        assert ChangedComment.model_fields.keys() == first["data"].keys()
         assert first["type"] == "comment.held"
         assert first["data"] == {
             "id": comment,
