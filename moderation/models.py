@@ -522,6 +522,8 @@ class Delivery(Base):
             "site_id",
             "webhook_id",
             "due_at",
+            # For nothing but this index to be read, once a second.
+            "state",
             sqlite_where=_WAITING,
             postgresql_where=_WAITING,
         ),

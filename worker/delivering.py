@@ -36,6 +36,8 @@ _POLL = 1.0
 _THREADS = 16
 _THREADS_OF_LANE = 4
 
+_CONNECTIONS = 2
+
 # Seconds for which a receiver is left alone that does not answer, or asks for patience.
 _REST = 30.0
 
@@ -57,8 +59,8 @@ def delivering(url: str, *, private_addresses: bool) -> Iterator[None]:
         url: of the database.
         private_addresses: whether sites may be called at addresses that are not public.
     """
-    # The connections are made after the process was forked, for its threads alone.
-    database = Database(url, pool_size=_THREADS + 1)
+    # For these threads alone; none keeps a connection while it waits for a receiver.
+    database = Database(url, pool_size=_CONNECTIONS)
     courier = Courier(database, private_addresses=private_addresses)
     thread = Thread(target=courier.run, name="deliveries", daemon=True)
     thread.start()

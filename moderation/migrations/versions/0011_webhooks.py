@@ -58,7 +58,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_delivery_waiting",
         "delivery",
-        ["site_id", "webhook_id", "due_at"],
+        ["site_id", "webhook_id", "due_at", "state"],
         sqlite_where=_WAITING,
         postgresql_where=_WAITING,
     )
