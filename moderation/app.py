@@ -13,6 +13,7 @@ from moderation import logs, web
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
+from moderation.freshness import Freshness
 from moderation.queues import DecideNotifier, connect
 from moderation.services import Services
 from moderation.sites import SiteDirectory
@@ -67,6 +68,7 @@ def _services(settings: Settings) -> Services:
         redis=redis,
         sites=SiteDirectory(database),
         submissions=Submissions(database, DecideNotifier(redis)),
+        freshness=Freshness(),
     )
 
 

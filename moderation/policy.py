@@ -65,6 +65,9 @@ class SiteSettings(BaseModel):
         le=36_500,
         description="Days after a page's first comment from which it takes no more; none: never.",
     )
+    site_feed: bool = Field(
+        False, description="Let everybody read a feed of the comments on all pages."
+    )
     notify_url: str = Field(
         "",
         pattern=r"^(https?://\S+)?$",

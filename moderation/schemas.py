@@ -240,6 +240,45 @@ class PublishedQuery(BaseModel):
     limit: int = Field(50, ge=1, le=200, description="How many conversations.")
 
 
+class FeedQuery(BaseModel):
+    """What may be asked about a feed."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    page: Annotated[Line, AfterValidator(_page)] = Field(
+        "", description="The page, as it was given when posting; none: all of the site's."
+    )
+    limit: int = Field(50, ge=1, le=200, description="How many comments.")
+
+
+class FeedAuthor(BaseModel):
+    """Who wrote a comment."""
+
+    name: str = Field(description="The reader's name.")
+    url: str = Field("", description="The reader's own web page, if there is one.")
+
+
+class FeedItem(BaseModel):
+    """A published comment. It never carries an e-mail address."""
+
+    id: str = Field(description="The comment's id.")
+    url: str = Field("", description="Where it is read, if the site names its pages by address.")
+    title: str = Field(description="The reader's name and the page's title.")
+    content_text: str = Field(description="Plain text: escape it before you put it into a page.")
+    date_published: datetime = Field(description="When it was stored.")
+    authors: list[FeedAuthor] = Field(description="Always one.")
+
+
+class JsonFeed(BaseModel):
+    """JSON Feed 1.1: https://www.jsonfeed.org/version/1.1/."""
+
+    version: str = Field(description="The version of the format.")
+    title: str = Field(description="What the comments are about.")
+    home_page_url: str = Field("", description="The page, if it is named by its address.")
+    feed_url: str = Field(description="The feed's own address.")
+    items: list[FeedItem] = Field(description="The latest comments, the newest first.")
+
+
 class PublicComment(BaseModel):
     """A published comment. It never carries an e-mail address."""
 
@@ -258,6 +297,26 @@ class CommentPage(BaseModel):
     comments: list[PublicComment] = Field(description="The comments that start a conversation.")
     next: str | None = Field(description="Give it as `after` to get the next ones.")
     closed: bool = Field(False, description="The page takes no more comments: hide your form.")
+
+
+class ChangedComment(BaseModel):
+    """What a webhook is told of a comment. It never carries an e-mail address."""
+
+    id: str = Field(description="The comment's id.")
+    page: str = Field(description="The page, as it was given when posting.")
+    status: Status = Field(description="Where it stands now.")
+    previous: Status = Field(description="Where it stood.")
+    reason: str = Field(description="A rule, a head of the model, or a moderator's reason.")
+    by: str = Field(description="`service` or `moderator`.")
+    version: int = Field(description="Counts its changes: ignore one lower than you know.")
+
+
+class WebhookMessage(BaseModel):
+    """What a webhook is sent, signed as Standard Webhooks describes."""
+
+    type: str = Field(description="`comment.approved`, `comment.held` or `comment.rejected`.")
+    timestamp: datetime = Field(description="When it happened.")
+    data: ChangedComment = Field(description="What happened.")
 
 
 class AccountState(BaseModel):

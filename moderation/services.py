@@ -6,6 +6,7 @@ from redis import Redis
 
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.freshness import Freshness
 from moderation.sites import SiteDirectory
 from moderation.submissions import Submissions
 
@@ -19,3 +20,4 @@ class Services:
     redis: Redis
     sites: SiteDirectory
     submissions: Submissions
+    freshness: Freshness

@@ -11,6 +11,7 @@ from moderation.web import (
     desk,
     desk_api,
     events_api,
+    feeds,
     health,
     history,
     numbers,
@@ -20,10 +21,11 @@ from moderation.web import (
     reference,
     scores,
     sites,
+    webhooks,
 )
 
-_DESK = (accounts, own_account, people, sites, desk, history, numbers, scores)
-_MODULES = (comments, demo, *_DESK, account_api, desk_api, events_api, reference, health)
+_DESK = (accounts, own_account, people, sites, webhooks, desk, history, numbers, scores)
+_MODULES = (comments, feeds, demo, *_DESK, account_api, desk_api, events_api, reference, health)
 
 
 def register(app: Flask) -> None:

@@ -25,6 +25,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "comments.submit",
         "comments.state",
         "comments.published",
+        "feeds.json_feed",
+        "feeds.atom",
         "demo.article",
         "accounts.sign_in",
         "reference.document",
@@ -37,7 +39,7 @@ API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 """The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
 session, so that a forged request has nothing to borrow."""
 
-ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites"})
+ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites", "webhooks"})
 """Pages that moderators are refused (403)."""
 
 BACKGROUND_ENDPOINTS = frozenset({"desk.pulse", "desk.reading"})

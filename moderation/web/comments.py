@@ -6,7 +6,7 @@ from urllib.parse import urldefrag, urlencode, urlsplit
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from moderation import threads
@@ -21,6 +21,7 @@ from moderation.errors import (
     Overloaded,
     Unauthorized,
 )
+from moderation.freshness import Moment
 from moderation.models import Comment
 from moderation.schemas import (
     CommentReceipt,
@@ -33,6 +34,7 @@ from moderation.schemas import (
 from moderation.sites import SiteRef
 from moderation.submissions import NewComment
 from moderation.web import demo
+from moderation.web.conditional import conditional
 from moderation.web.context import services, wants_html
 
 blueprint = Blueprint("comments", __name__, url_prefix="/v1/comments")
@@ -94,7 +96,8 @@ def published() -> ResponseReturnValue:
     """The published comments of a page."""
     query = parse(PublishedQuery, request.args.to_dict())
     site = _site(query.site)
-    with services().database.read() as connection:
+
+    def build(connection: Connection, _: Moment) -> Response:
         page = threads.published(
             connection, site_id=site.id, page=query.page, after=query.after, limit=query.limit
         )
@@ -104,10 +107,9 @@ def published() -> ResponseReturnValue:
             page=query.page,
             after_days=site.settings.close_after_days,
         )
-    response = jsonify(page.model_dump(mode="json"))
-    response.headers["Cache-Control"] = "no-cache"
-    response.add_etag()
-    return response.make_conditional(request)
+        return jsonify(page.model_dump(mode="json"))
+
+    return conditional(site.id, build)
 
 
 def _sent_fields() -> dict[str, Any]:

@@ -30,12 +30,16 @@ from moderation.schemas import (
     CommentReceipt,
     CommentState,
     CommentSubmission,
+    FeedQuery,
+    JsonFeed,
     Problem,
     PublishedQuery,
+    WebhookMessage,
 )
 
 blueprint = Blueprint("reference", __name__)
 
+_ETAG = "The `ETag` that you have."
 _PROBLEM = "application/problem+json"
 _FORM = "application/x-www-form-urlencoded"
 _PARAMETER_KEYWORDS = (
@@ -92,10 +96,13 @@ def openapi() -> dict[str, Any]:
             "paths": {
                 "/v1/comments": {"post": _submit(), "get": _published()},
                 "/v1/comments/{id}": {"get": _state()},
+                "/v1/feeds/{site}.json": {"get": _json_feed()},
+                "/v1/feeds/{site}.atom": {"get": _atom()},
                 **_desk(),
                 "/v1/events": {"get": _events()},
                 "/v1/account": {"get": _account()},
             },
+            "webhooks": {"commentChanged": {"post": _comment_changed()}},
         }
     )
     complete = construct_open_api_with_schema_class(skeleton, by_alias=False)
@@ -132,10 +139,12 @@ def _submit() -> dict[str, Any]:
 
 
 def _published() -> dict[str, Any]:
-    etag = _header("If-None-Match", "The `ETag` that you have.")
+    etag = _header("If-None-Match", _ETAG)
     return {
         "operationId": "listComments",
         "summary": "The published comments of a page",
+        "description": "Cheap to ask for again: send the `ETag` that you have, every ten seconds "
+        "for example, to follow a page.",
         "security": _KEYED,
         "parameters": [*_query(PublishedQuery), etag],
         "responses": {
@@ -163,6 +172,40 @@ def _state() -> dict[str, Any]:
         "responses": {
             "200": _answer("Its status.", CommentState),
             "404": _problem("There is no such comment."),
+        },
+    }
+
+
+def _json_feed() -> dict[str, Any]:
+    answer = {"application/feed+json": _content(JsonFeed)}
+    return _feed("getJsonFeed", "The latest published comments as JSON Feed", answer)
+
+
+def _atom() -> dict[str, Any]:
+    answer = {"application/atom+xml": {"schema": {"type": "string"}}}
+    return _feed("getAtomFeed", "The latest published comments as Atom", answer)
+
+
+def _feed(name: str, summary: str, answer: dict[str, Any]) -> dict[str, Any]:
+    site = {
+        "name": "site",
+        "in": "path",
+        "required": True,
+        "description": "The site's name.",
+        "schema": {"type": "string"},
+    }
+    return {
+        "operationId": name,
+        "summary": summary,
+        "description": "Of one page, or of the whole site where its settings say so.",
+        "security": [{}],
+        "parameters": [site, *_query(FeedQuery), _header("If-None-Match", _ETAG)],
+        "responses": {
+            "200": {"description": "The newest first.", "content": answer},
+            "304": {"description": "Nothing has changed."},
+            "403": _problem("The site has no feed of all its comments: name a page."),
+            "404": _problem("There is no such site."),
+            "422": _problem("Parameters are wrong; `errors` names each of them."),
         },
     }
 
@@ -216,6 +259,25 @@ def _events() -> dict[str, Any]:
             "200": _answer("Events, the oldest first.", EventPage),
             "401": _problem("The token is not known."),
             "422": _problem("Parameters are wrong; `errors` names each of them."),
+        },
+    }
+
+
+def _comment_changed() -> dict[str, Any]:
+    signed = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return {
+        "operationId": "commentChanged",
+        "summary": "The status of a comment has changed",
+        "description": "Sent to the webhooks of the site, and again for three days until one "
+        "answers 2xx; a message may come twice, with the same `webhook-id`.",
+        "parameters": [_header(name, "See Standard Webhooks.") for name in signed],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": _content(WebhookMessage)},
+        },
+        "responses": {
+            "2XX": {"description": "Taken."},
+            "410": {"description": "Send nothing more."},
         },
     }
 

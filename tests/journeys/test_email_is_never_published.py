@@ -15,7 +15,7 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 from sqlalchemy import text
 
-from moderation import accounts, tokens
+from moderation import accounts, tokens, webhooks
 from moderation.bootstrap import FIRST_ADMINISTRATOR
 from moderation.domain import Status
 from moderation.models import Comment
@@ -40,6 +40,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that tells all it has to tell."""
     home = tmp_path_factory.mktemp("hunt") / "home"
     with running_service(home, log_level="DEBUG", sweep_seconds="2") as service:
+        database = service.database()
+        with database.write() as connection:
+            types = [str(one) for one in webhooks.CHOOSABLE]
+            webhooks.add(connection, site_id=1, url="http://127.0.0.1:1/", types=types)
+        database.close()
         yield service
 
 
@@ -85,8 +90,11 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         "/desk/sites",
         "/desk/sites/demo/",
         "/desk/sites/demo/keys",
+        "/desk/sites/demo/webhooks",
         "/nowhere",
         f"/v1/comments?site=demo&page={quote(PAGE)}",
+        f"/v1/feeds/demo.json?page={quote(PAGE)}",
+        f"/v1/feeds/demo.atom?page={quote(PAGE)}",
         "/v1/comments?site=demo&page=/demo",
         *itertools.chain.from_iterable(
             (
@@ -159,7 +167,7 @@ def test_no_job_holds_the_address_even_when_it_failed(
 def test_no_event_holds_the_address(service: Service, answers: list[Answer]) -> None:
     database = service.database()
     with database.read() as connection:
-        for table in ("event", "thread", "site", "account"):
+        for table in ("event", "thread", "site", "account", "webhook", "delivery"):
             rows = connection.execute(text(f"SELECT * FROM {table}")).mappings().all()
             assert rows
             _assert_clean(str([dict(row) for row in rows]), table)

@@ -28,6 +28,7 @@ EVERYTHING = SiteSettings.model_validate(
         "reject_above": 0.9,
         "origins": ["https://courier.example", "http://courier.example:8080"],
         "close_after_days": 30,
+        "site_feed": True,
         "notify_url": "https://hooks.example/x?y=z",
         "notify_after_minutes": 15,
     }
