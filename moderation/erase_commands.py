@@ -8,6 +8,7 @@ from moderation.commands import changing
 from moderation.domain import ActorKind
 from moderation.models import Comment
 from moderation.review import Actor
+from moderation.submissions import author_id
 
 _ACTOR = Actor(ActorKind.MODERATOR, "command line")
 
@@ -53,7 +54,7 @@ def _wanted(
     """What is to be erased, and the sites it stands on."""
     if email and site:
         site_id = site_settings.site_named(connection, site).id
-        return erasure.of_author(connection, site_id, email), {site_id}
+        return erasure.of_author(connection, site_id, author_id(site_id, email)), {site_id}
     query = select(Comment.id, Comment.site_id).where(
         Comment.id.in_(comment_ids), Comment.text != ""
     )

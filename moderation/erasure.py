@@ -14,7 +14,6 @@ from moderation.clock import now_ms
 from moderation.domain import EventKind, Status
 from moderation.models import Comment, Event, Example, Label
 from moderation.review import Actor, Change, set_status
-from moderation.submissions import author_id
 
 ERASED = "erased"
 """The reason with which an erased comment is rejected."""
@@ -27,12 +26,10 @@ _KEPT = frozenset(
 _CHUNK = 500
 
 
-def of_author(connection: Connection, site_id: int, email: str) -> list[str]:
-    """Ids of what was posted on a site with this e-mail address, and is not erased yet."""
+def of_author(connection: Connection, site_id: int, author: str) -> list[str]:
+    """Ids of what an author (`submissions.author_id`) wrote on a site, and is not erased yet."""
     query = select(Comment.id).where(
-        Comment.site_id == site_id,
-        Comment.author_id == author_id(site_id, email),
-        Comment.text != "",
+        Comment.site_id == site_id, Comment.author_id == author, Comment.text != ""
     )
     return list(connection.scalars(query.order_by(Comment.id)))
 

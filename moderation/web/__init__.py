@@ -10,9 +10,11 @@ from moderation.web import (
     demo,
     desk,
     desk_api,
+    erasing,
     events_api,
     health,
     history,
+    imports,
     numbers,
     own_account,
     people,
@@ -20,14 +22,16 @@ from moderation.web import (
     reference,
     scores,
     sites,
+    uploads,
 )
 
-_DESK = (accounts, own_account, people, sites, desk, history, numbers, scores)
+_DESK = (accounts, own_account, people, sites, desk, history, numbers, scores, imports, erasing)
 _MODULES = (comments, demo, *_DESK, account_api, desk_api, events_api, reference, health)
 
 
 def register(app: Flask) -> None:
     """Put every blueprint and handler onto the application."""
+    app.request_class = uploads.Request
     problems.register(app)
     access.register(app)
     for module in _MODULES:
