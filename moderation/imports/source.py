@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from moderation.imports.errors import DamagedFile
 
@@ -104,7 +103,7 @@ class Source:
         total = 0
         try:
             with self.path.open("rb") as packed, closing(_unpacked(packed)) as file:
-                while chunk := file.read(_CHUNK):
+                while chunk := file.read1(_CHUNK):
                     total += len(chunk)
                     self._read = packed.tell()
                     if total > LARGEST:
@@ -147,10 +146,10 @@ class Source:
         return "utf-8" if name.lower().startswith("utf-16") else name
 
 
-def _unpacked(file: BinaryIO) -> BinaryIO:
+def _unpacked(file: io.BufferedReader) -> gzip.GzipFile | io.BufferedReader:
     compressed = file.read(len(_GZIP)) == _GZIP
     file.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if compressed else file
+    return gzip.GzipFile(fileobj=file) if compressed else file
 
 
 def _why(error: Exception) -> str:
