@@ -32,7 +32,7 @@ def _columns(_context: Any, _option: Any, values: tuple[str, ...]) -> dict[str, 
 
 
 @click.command(name="import")
-@click.argument("form", metavar="FORMAT", type=click.Choice(["auto", *Format]))
+@click.argument("form", metavar="FORMAT", type=click.Choice(["auto", *map(str, Format)]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--site", required=True, help="Name of the site whose comments they are.")
 @click.option("--history", is_flag=True, help="As comments of the site, not only to learn from.")
