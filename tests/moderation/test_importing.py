@@ -13,7 +13,7 @@ from moderation.importing import Report, Wish, bring_in
 from moderation.imports import Format
 from moderation.models import Comment, Example, Label
 from moderation.review import Actor, Change, set_status
-from tests.support.comments import MODERATOR, add_site, events_of, row_of
+from tests.support.comments import MODERATOR, add_comment, add_site, events_of, row_of
 from tests.support.exports import PAGE, disqus, post, wp_comment, written, wxr
 
 
@@ -206,8 +206,6 @@ def test_what_changed_there_moves_here_unless_somebody_here_has_decided(
 
 
 def test_an_import_moves_nothing_that_it_has_not_seen(database: Database, site: int) -> None:
-    from tests.support.comments import add_comment
-
     comment = add_comment(database, site, status=Status.HELD)
     actor = Actor(ActorKind.IMPORT, "wordpress")
     with database.write() as connection:
