@@ -396,7 +396,7 @@ def _store_comments(connection: Connection, wish: Wish, new: Sequence[Imported])
 
 def _row(wish: Wish, one: Imported) -> dict[str, Any]:
     # Who gave no address is told apart by name, and is nobody who posts here.
-    whose = one.email or f"{one.name} of {wish.origin}"
+    whose = one.email or f"{one.name or one.origin_id} of {wish.origin}"
     return {
         "site_id": wish.site_id,
         "idempotency_key": _key(wish, one.origin_id),
@@ -443,8 +443,8 @@ def _places(connection: Connection, wish: Wish, origin_ids: Iterable[str]) -> di
 
 def _join_parents(database: Database, wish: Wish) -> None:
     """Let answers that came before what they answer find it: the file is read once more."""
-    source = Source(wish.path, wish.encoding)
     try:
+        source = Source(wish.path, wish.encoding)
         for batch in _batches(_comments(source, wish, Report())):
             answers = {one.origin_id: one.parent for one in batch if one.parent}
             with database.write() as connection:

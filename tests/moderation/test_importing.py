@@ -13,6 +13,7 @@ from moderation.importing import Report, Wish, bring_in
 from moderation.imports import Format
 from moderation.models import Comment, Example, Label
 from moderation.review import Actor, Change, set_status
+from moderation.submissions import author_id
 from tests.support.comments import MODERATOR, add_comment, add_site, events_of, row_of
 from tests.support.exports import PAGE, disqus, post, wp_comment, written, wxr
 
@@ -162,6 +163,8 @@ def test_history_comes_in_with_threads_times_names_and_events(
     assert (event.actor_kind, event.actor) == (ActorKind.IMPORT, "wordpress")
     assert (event.from_status, event.to_status) == ("pending", "rejected")
     assert effective(database, site)["What number 3 has to say."].key == spam.id
+    authors = {number: row.author_id for number, row in imported_rows(database).items()}
+    assert authors["1"] == authors["3"] == author_id(site, "zoe@example.org") != authors["2"]
     assert bring_in(database, wish(path, site, history=True), dry=False) == Report(known=3)
 
 
