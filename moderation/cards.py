@@ -81,18 +81,29 @@ def _events(connection: Connection, rows: Sequence[Row]) -> dict[str, list[Any]]
 
 def _from_events(events: Sequence[Any]) -> dict[str, Any]:
     by_worker = [event for event in events if event.actor_kind == ActorKind.WORKER]
-    deciding = [e for e in events if e.kind in (EventKind.DECISION, EventKind.UNDO)]
+    deciding = [e for e in events if e.kind in _DECIDING]
     last = deciding[-1] if deciding else None
     return {
         "model": by_worker[-1].model if by_worker else None,
         "evidence": by_worker[-1].evidence if by_worker else {},
-        "decided_by": last.actor if last and last.actor_kind == ActorKind.MODERATOR else "",
+        "decided_by": _decided_by(last) if last else "",
         "notes": [
             Note(event.actor, event.at, event.evidence["note"])
             for event in events
-            if event.kind == EventKind.NOTE
+            # Of an erased comment nothing is left of them.
+            if event.kind == EventKind.NOTE and "note" in event.evidence
         ],
     }
+
+
+_DECIDING = (EventKind.DECISION, EventKind.UNDO, EventKind.ERASURE)
+
+
+def _decided_by(event: Any) -> str:
+    """Who decided, where that was not the worker."""
+    if event.actor_kind == ActorKind.IMPORT:
+        return f"the import from {event.actor}"
+    return str(event.actor) if event.actor_kind == ActorKind.MODERATOR else ""
 
 
 def _parents(connection: Connection, rows: Sequence[Row]) -> dict[str, Parent]:

@@ -12,7 +12,9 @@ from moderation import logs
 from moderation.bootstrap import FirstSecrets
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.erase_commands import erase
 from moderation.errors import StartupError
+from moderation.import_commands import import_
 from moderation.server import serve
 from moderation.site_commands import site
 from moderation.user_commands import user
@@ -96,6 +98,8 @@ def migrate() -> None:
 
 cli.add_command(site)
 cli.add_command(user)
+cli.add_command(import_)
+cli.add_command(erase)
 
 
 @cli.command("demo-data")

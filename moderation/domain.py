@@ -19,6 +19,8 @@ class ActorKind(StrEnum):
     MODERATOR = "moderator"
     CLIENT = "client"
     """A site's own program that passes on what its people decided there: a person's word too."""
+    IMPORT = "import"
+    """Another system's export, which tells where its comments stood."""
 
 
 PEOPLE = frozenset({ActorKind.MODERATOR, ActorKind.CLIENT})
@@ -62,7 +64,7 @@ class Role(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an event tells of. Only `DECISION` and `UNDO` may change a status."""
+    """What an event tells of. Only `DECISION`, `UNDO` and `ERASURE` may change a status."""
 
     DECISION = "decision"
     UNDO = "undo"
@@ -73,6 +75,8 @@ class EventKind(StrEnum):
     """A moderator asked for the e-mail address."""
     AUTHOR = "author"
     """A moderator trusted or blocked the comment's author, or let the usual rules apply again."""
+    ERASURE = "erasure"
+    """An administrator had its text and all that tells of its author removed, for good."""
 
 
 class ModeratorReason(StrEnum):

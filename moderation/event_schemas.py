@@ -107,7 +107,8 @@ class EventOut(BaseModel):
     comment: str = Field(description="The comment's id.")
     kind: EventKind = Field(
         description="`decision` and `undo` may change the status; a `note`, a `look` at the e-mail "
-        "address and a change of the `author`'s standing leave it alone."
+        "address and a change of the `author`'s standing leave it alone; an `erasure` rejects the "
+        "comment and removes its text."
     )
     actor_kind: ActorKind = Field(description="What kind of actor it was.")
     actor: str = Field(description="The moderator's name, or the program's part.")

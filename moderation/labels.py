@@ -109,6 +109,15 @@ def effective(connection: Connection, site_id: int) -> Iterator[Labelled]:
             yield _labelled(row)
 
 
+def of_comment(connection: Connection, comment_id: str) -> list[tuple[Any, bool]]:
+    """All labels of a comment, the oldest first, each with whether it is the one that counts."""
+    query = select(Label.__table__).where(Label.comment_id == comment_id).order_by(Label.id)
+    rows = connection.execute(query).all()
+    valid = [row for row in rows if row.withdrawn_at is None]
+    counts = max(valid, key=lambda r: (-_RANK[LabelSource(r.source)], r.id), default=None)
+    return [(row, row is counts) for row in rows]
+
+
 def count_since(connection: Connection, site_id: int, label_id: int = 0) -> int:
     """How many labels of a site that still count were recorded after that one."""
     query = select(func.count()).where(

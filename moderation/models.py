@@ -567,3 +567,29 @@ def is_waiting(delivery: type[Delivery]) -> ColumnElement[bool]:
 def is_dead(delivery: type[Delivery]) -> ColumnElement[bool]:
     """The condition that a message was given up, written out as in `is_approved`."""
     return delivery.state == literal_column("'dead'")
+
+
+class ImportRun(Base):
+    """A file that was uploaded to be imported, and what became of it: see `import_runs`."""
+
+    __tablename__ = "import_run"
+    __table_args__ = (Index("ix_import_run_site_id", "site_id", "id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    at: Mapped[int] = mapped_column(BigInteger)
+    actor: Mapped[str] = mapped_column(String(64))
+    file: Mapped[str] = mapped_column(String(255))
+    """What the file was called where it came from."""
+    stored: Mapped[str] = mapped_column(String(64))
+    """What it is called in the data folder, as long as it is there."""
+    format: Mapped[str] = mapped_column(String(16))
+    """Empty: not known."""
+    origin: Mapped[str] = mapped_column(String(64))
+    history: Mapped[bool] = mapped_column(Boolean)
+    state: Mapped[str] = mapped_column(String(16))
+    share: Mapped[float] = mapped_column(Float)
+    """How much of the file was read, from 0 to 1."""
+    report: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """See `importing.Report`."""
+    updated_at: Mapped[int] = mapped_column(BigInteger)

@@ -34,12 +34,16 @@ class JobPath(StrEnum):
     DECIDE = "worker.jobs.decide"
     SWEEP = "worker.jobs.sweep"
     NOTIFY = "worker.jobs.notify"
+    IMPORT = "worker.jobs.import_file"
 
 
 SERIALIZER = JSONSerializer
 
 # A batch takes well under a second; what takes a minute hangs.
 DECIDE_TIMEOUT = 60
+
+# A million comments take some minutes, with their history several times as long.
+IMPORT_TIMEOUT = 6 * 3600
 
 # Seconds between tries of a job that failed. The sweep comes to what fails after the last one.
 DECIDE_RETRY = [1, 5, 15]
@@ -90,6 +94,23 @@ def enqueue_decide(connection: Redis, comment_ids: Sequence[str]) -> None:
         failure_ttl=FAILURE_TTL,
         retry=Retry(max=len(DECIDE_RETRY), interval=DECIDE_RETRY),
         description="decide",
+    )
+
+
+def enqueue_import(connection: Redis, run_id: int) -> None:
+    """Ask a worker to do the step that an import has come to.
+
+    Raises:
+        redis.exceptions.RedisError: Redis did not take it.
+    """
+    queue(connection, QueueName.MAINTENANCE).enqueue(
+        JobPath.IMPORT,
+        run_id,
+        job_timeout=IMPORT_TIMEOUT,
+        result_ttl=RESULT_TTL,
+        failure_ttl=FAILURE_TTL,
+        retry=Retry(max=len(DECIDE_RETRY), interval=DECIDE_RETRY),
+        description="import",
     )
 
 

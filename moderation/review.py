@@ -96,10 +96,11 @@ class Applied(NamedTuple):
 def set_status(connection: Connection, changes: Sequence[Change], *, actor: Actor) -> list[Applied]:
     """Make those changes that are still allowed, each with its event; return them.
 
-    A worker moves a comment only out of `pending`. A person moves it from any status to approved,
-    held or rejected, as long as nobody else did since `seen_version`, and what he decides becomes a
-    label. What is not allowed is left out, silently: the caller compares. Ids that do not exist are
-    left out too.
+    A worker moves a comment only out of `pending`, an import besides that in the version that it
+    has seen. A person moves it from any status to approved, held or rejected, as long as nobody
+    else did since `seen_version`, and what he decides becomes a label. Nobody moves what is erased.
+    What is not allowed is left out, silently: the caller compares. Ids that do not exist are left
+    out too.
     """
     current = _lock(connection, [change.comment_id for change in changes])
     allowed = [
@@ -144,6 +145,7 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
             Comment.uncertainty,
             Comment.harm,
             Comment.language,
+            (Comment.text == "").label("is_erased"),
         )
         .where(Comment.id.in_(ids))
         .order_by(Comment.id)
@@ -153,9 +155,10 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _allowed(change: Change, row: Any, actor: Actor) -> bool:
-    if change.to is Status.PENDING:
+    if change.to is Status.PENDING or row.is_erased:
         return False
-    if actor.kind is ActorKind.WORKER:
+    is_machine = actor.kind not in PEOPLE
+    if is_machine and (actor.kind is ActorKind.WORKER or change.seen_version is None):
         return bool(row.status == Status.PENDING)
     return change.seen_version is None or bool(row.version == change.seen_version)
 
@@ -380,7 +383,8 @@ def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Deci
     }
 
 
-_CHANGING = (EventKind.DECISION, EventKind.UNDO)
+_CHANGING = (EventKind.DECISION, EventKind.UNDO, EventKind.ERASURE)
+_UNDOABLE = (EventKind.DECISION, EventKind.UNDO)
 
 
 def _restored(status: str) -> Status:
@@ -443,7 +447,7 @@ def _own_events(connection: Connection, moderator: AccountRef) -> Iterator[Any]:
         .where(
             Event.actor_kind == ActorKind.MODERATOR,
             Event.actor == moderator.name,
-            Event.kind.in_(_CHANGING),
+            Event.kind.in_(_UNDOABLE),
         )
         .order_by(Event.id.desc())
         .limit(_CHUNK)

@@ -66,7 +66,8 @@ def _shows(character: str) -> bool:
     return character not in _FILLERS and unicodedata.category(character) not in _BLANK
 
 
-def _line(value: Any) -> Any:
+def line(value: Any) -> Any:
+    """A text of one line, without what is invisible; anything that is no text as it is."""
     return _plain(value, without=_NOT_IN_LINE)
 
 
@@ -122,8 +123,8 @@ def _ip(value: str) -> str:
 
 def _none_if_empty(value: Any) -> Any:
     # WordPress's form says "0" where a comment answers no other.
-    line = _line(value)
-    return None if line in ("", "0", 0) else line
+    found = line(value)
+    return None if found in ("", "0", 0) else found
 
 
 def _at_most(length: int) -> AfterValidator:
@@ -131,7 +132,7 @@ def _at_most(length: int) -> AfterValidator:
     return AfterValidator(lambda value: value[:length])
 
 
-Line = Annotated[str, BeforeValidator(_line)]
+Line = Annotated[str, BeforeValidator(line)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
 
 

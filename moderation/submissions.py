@@ -273,7 +273,7 @@ class _KnownThreads:
         for (site_id, page), title in titles.items():
             known_id, known_title = self._known.get((site_id, page), (None, ""))
             if known_id is None:
-                known_id, known_title = _find_or_create(connection, site_id, page, title)
+                known_id, known_title = find_or_create_thread(connection, site_id, page, title)
             if title and title != known_title:
                 connection.execute(update(Thread).where(Thread.id == known_id).values(title=title))
             ids[site_id, page] = known_id
@@ -296,14 +296,23 @@ def _titles(comments: Iterable[NewComment]) -> dict[tuple[int, str], str]:
     return titles
 
 
-def _find_or_create(connection: Connection, site_id: int, page: str, title: str) -> tuple[int, str]:
+def find_or_create_thread(
+    connection: Connection, site_id: int, page: str, title: str, *, at: int | None = None
+) -> tuple[int, str]:
+    """The id and the title of the thread below a page of a site.
+
+    Args:
+        title: of a thread that is made now.
+        at: when such a one began, in milliseconds since 1970; None: now.
+    """
     find = select(Thread.id, Thread.title).where(Thread.site_id == site_id, Thread.page == page)
     row = connection.execute(find).one_or_none()
     if row is not None:
         return row.id, row.title
+    began = now_ms() if at is None else at
     created = connection.execute(
         insert(Thread)
-        .values(site_id=site_id, page=page, title=title, created_at=now_ms())
+        .values(site_id=site_id, page=page, title=title, created_at=began)
         .returning(Thread.id)
     )
     return created.scalar_one(), title

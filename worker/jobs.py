@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from threading import Thread
 
-from moderation import deliveries
+from moderation import deliveries, import_runs
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.deciding import decide_comments
@@ -53,6 +53,11 @@ def _notify() -> None:
         )
     finally:
         database.close()
+
+
+def import_file(run_id: int) -> None:
+    """Do the step that an import has come to: say what would come in, or bring it in."""
+    import_runs.work(_database(), import_runs.folder(_settings().home), run_id)
 
 
 @cache

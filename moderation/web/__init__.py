@@ -10,10 +10,12 @@ from moderation.web import (
     demo,
     desk,
     desk_api,
+    erasing,
     events_api,
     feeds,
     health,
     history,
+    imports,
     numbers,
     own_account,
     people,
@@ -21,15 +23,29 @@ from moderation.web import (
     reference,
     scores,
     sites,
+    uploads,
     webhooks,
 )
 
-_DESK = (accounts, own_account, people, sites, webhooks, desk, history, numbers, scores)
+_DESK = (
+    accounts,
+    own_account,
+    people,
+    sites,
+    webhooks,
+    desk,
+    history,
+    numbers,
+    scores,
+    imports,
+    erasing,
+)
 _MODULES = (comments, feeds, demo, *_DESK, account_api, desk_api, events_api, reference, health)
 
 
 def register(app: Flask) -> None:
     """Put every blueprint and handler onto the application."""
+    app.request_class = uploads.Request
     problems.register(app)
     access.register(app)
     for module in _MODULES:

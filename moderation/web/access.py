@@ -16,7 +16,7 @@ from moderation import accounts, tokens
 from moderation.accounts import AccountRef
 from moderation.clock import MINUTE, now_ms
 from moderation.errors import Unauthorized
-from moderation.web import comments, problems
+from moderation.web import comments, problems, uploads
 from moderation.web.context import services
 
 PUBLIC_ENDPOINTS = frozenset(
@@ -39,10 +39,10 @@ API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 """The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
 session, so that a forged request has nothing to borrow."""
 
-ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites", "webhooks"})
+ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites", "webhooks", "imports", "erasing"})
 """Pages that moderators are refused (403)."""
 
-BACKGROUND_ENDPOINTS = frozenset({"desk.pulse", "desk.reading"})
+BACKGROUND_ENDPOINTS = frozenset({"desk.pulse", "desk.reading", "imports.state"})
 """What pages ask for by themselves, with nobody there: it does not keep a session alive."""
 
 _PAGE_HEADERS = {
@@ -61,6 +61,7 @@ def register(app: Flask) -> None:
     app.before_request(_refuse_nul)
     # Whose session has ended is sent to sign in, rather than told of a token.
     app.before_request(_require_account)
+    app.before_request(_take_large_files)
 
     @app.before_request
     def refuse_forgeries() -> None:
@@ -104,6 +105,12 @@ def _require_account() -> BaseResponse | None:
     if request.blueprint in ADMINISTRATOR_BLUEPRINTS and not g.account.is_administrator:
         raise Forbidden("only administrators may see and change this")
     return None
+
+
+def _take_large_files() -> None:
+    """An administrator's upload may be larger than anything else that is sent."""
+    if request.endpoint == uploads.ENDPOINT:
+        request.max_content_length = uploads.LARGEST
 
 
 def _account_of_token() -> AccountRef:

@@ -8,9 +8,16 @@ from flask.typing import ResponseReturnValue
 from pydantic import Field
 from werkzeug.exceptions import Forbidden
 
-from moderation import history
+from moderation import history, labels
 from moderation.clock import now_ms, to_datetime
-from moderation.domain import ActorKind, EventKind, ModeratorReason, Status
+from moderation.domain import (
+    ActorKind,
+    EventKind,
+    LabelSource,
+    ModeratorReason,
+    Selection,
+    Status,
+)
 from moderation.errors import FieldError, InvalidInput, NotFound
 from moderation.event_schemas import EventQuery
 from moderation.exports import CONTENT_TYPES, Form, lines
@@ -36,6 +43,30 @@ _KINDS = {
     EventKind.NOTE: "notes",
     EventKind.LOOK: "looks at an e-mail address",
     EventKind.AUTHOR: "authors trusted or blocked",
+    EventKind.ERASURE: "erasures",
+}
+
+
+_ACTORS = {
+    ActorKind.WORKER: "the service",
+    ActorKind.MODERATOR: "people",
+    ActorKind.IMPORT: "imports",
+}
+
+_SOURCES = {
+    LabelSource.MODERATOR: "moderator",
+    LabelSource.CLIENT: "the site’s own program",
+    LabelSource.IMPORT: "import",
+    LabelSource.READER: "readers’ reports",
+    LabelSource.RULE: "rule",
+}
+
+_SELECTIONS = {
+    Selection.HELD: "it was held",
+    Selection.AUDIT: "drawn at random",
+    Selection.PUBLISHED: "it was published, and somebody objected",
+    Selection.REJECTED: "it was rejected, and somebody looked again",
+    Selection.IMPORTED: "came with an import",
 }
 
 
@@ -72,7 +103,7 @@ def events() -> str:
         moderators=sorted({*moderators, *filter(None, [wanted.moderator])}),
         exports=exports,
         kinds=_KINDS,
-        actor_kinds={ActorKind.WORKER: "the service", ActorKind.MODERATOR: "people"},
+        actor_kinds=_ACTORS,
         statuses=Status,
         reasons=sorted({*HEADS, *ModeratorReason, *(rule.__name__ for rule in DECIDERS)}),
         words=sentences,
@@ -86,6 +117,7 @@ def comment(comment_id: str) -> str:
     """Everything that was done about one comment."""
     with services().database.read() as connection:
         found = history.of_comment(connection, comment_id, sites=account().sites)
+        known = labels.of_comment(connection, comment_id) if found else []
     if found is None:
         raise NotFound("there is no such comment")
     about, steps = found
@@ -93,6 +125,38 @@ def comment(comment_id: str) -> str:
         "desk/comment_history.html",
         comment=about,
         steps=steps,
+        labels=known,
+        sources=_SOURCES,
+        selections=_SELECTIONS,
+        words=sentences,
+        to_datetime=to_datetime,
+        pieces=pieces,
+    )
+
+
+@blueprint.get("/history/disagreements")
+def disagreements() -> str:
+    """Comments of which people said different things."""
+    asked = request.args.get("site", "")
+    with services().database.read() as connection:
+        sites = names(connection, account().sites)
+        wanted = sites_named(connection, asked)
+        found = [
+            one
+            for site_id in sorted(sites if wanted is None else wanted)
+            for one in labels.disagreements(connection, site_id, limit=_PAGE)
+        ]
+        found.sort(key=lambda one: one.labels[-1].id, reverse=True)
+        about = {
+            one.comment_id: history.of_comment(connection, one.comment_id, sites=account().sites)
+            for one in found[:_PAGE]
+        }
+    return render_template(
+        "desk/disagreements.html",
+        shown=[(comment[0], one.labels) for one in found if (comment := about.get(one.comment_id))],
+        most=_PAGE,
+        sites=sites.values(),
+        wanted=asked,
         words=sentences,
         to_datetime=to_datetime,
         pieces=pieces,

@@ -36,6 +36,8 @@ def reason_words(reason: str) -> str:
 
 def actor_words(event: EventRecord) -> str:
     """Who or what did it."""
+    if event.actor_kind is ActorKind.IMPORT:
+        return f"The import from {event.actor}"
     return event.actor if event.actor_kind is ActorKind.MODERATOR else "The service"
 
 
@@ -45,6 +47,8 @@ def deed(event: EventRecord) -> str:
         return "wrote a note"
     if event.kind is EventKind.LOOK:
         return "looked at the e-mail address"
+    if event.kind is EventKind.ERASURE:
+        return "erased it"
     if event.kind is EventKind.AUTHOR:
         return _STANDINGS.get(
             event.evidence.get("standing", ""), "let the usual rules apply to its author again"
@@ -58,7 +62,10 @@ def deed(event: EventRecord) -> str:
 def grounds(event: EventRecord) -> list[str]:
     """What the step stood on, what decided first: rules, probabilities, a moderator's reason."""
     if event.kind is EventKind.NOTE:
-        return [str(event.evidence.get("note", ""))]
+        note = event.evidence.get("note")
+        return [] if note is None else [str(note)]
+    if event.kind is EventKind.ERASURE:
+        return []
     found = [str(rule["detail"]) for rule in event.evidence.get("rules", [])]
     above = _above(event)
     rules = {rule["rule"] for rule in event.evidence.get("rules", [])}

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -18,8 +19,11 @@ from sqlalchemy import text
 from moderation import accounts, tokens, webhooks
 from moderation.bootstrap import FIRST_ADMINISTRATOR
 from moderation.domain import Status
+from moderation.importing import Wish, bring_in
+from moderation.imports import Format
 from moderation.models import Comment
 from moderation.queues import QueueName, enqueue_decide, queue
+from tests.support.exports import wp_comment, written, wxr
 from tests.support.service import (
     FRIENDLY,
     PAGE,
@@ -49,8 +53,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def answers(service: Service) -> list[Answer]:
-    """What a sender gets who posts the address in every way there is."""
+def answers(service: Service, tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
+    """What a sender gets who posts the address in every way there is; it was in an import, too."""
+    _import(service, tmp_path_factory.mktemp("export") / "export.xml")
     return [*_accepted(service), *_refused(service)]
 
 
@@ -81,6 +86,8 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         "/static/desk.js",
         "/desk/",
         "/desk/history",
+        "/desk/history/disagreements",
+        "/desk/import",
         "/desk/numbers",
         "/desk/scores?score_from=0&score_to=1",
         "/desk/?status=all",
@@ -102,6 +109,7 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
                 f"/demo?comment={i}",
                 f"/desk/comments/{i}",
                 f"/desk/comments/{i}/history",
+                f"/desk/comments/{i}/erase",
             )
             for i in ids
         ),
@@ -167,7 +175,10 @@ def test_no_job_holds_the_address_even_when_it_failed(
 def test_no_event_holds_the_address(service: Service, answers: list[Answer]) -> None:
     database = service.database()
     with database.read() as connection:
-        for table in ("event", "thread", "site", "account", "webhook", "delivery"):
+        for table in (
+            *("event", "thread", "site", "account", "webhook", "delivery"),
+            *("example", "label"),
+        ):
             rows = connection.execute(text(f"SELECT * FROM {table}")).mappings().all()
             assert rows
             _assert_clean(str([dict(row) for row in rows]), table)
@@ -189,6 +200,18 @@ def test_no_log_line_or_file_but_the_database_holds_the_address(
     database = (service.home / "moderation.sqlite3").read_bytes()
     wal = service.home / "moderation.sqlite3-wal"
     assert ADDRESS.encode() in database + wal.read_bytes(), "nothing was there to be found"
+
+
+def _import(service: Service, path: Path) -> None:
+    """An export with the address comes in, to learn from and with its history."""
+    written(path, wxr(wp_comment(1, author_email=ADDRESS), page=PAGE))
+    database = service.database()
+    for history in (False, True):
+        wish = Wish(
+            path=path, form=Format.WORDPRESS, site_id=1, origin=f"old {history}", history=history
+        )
+        assert bring_in(database, wish, dry=False).new == 1
+    database.close()
 
 
 def _accepted(service: Service) -> list[Answer]:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from moderation.clock import DAY, HOUR, MINUTE, SECOND, now_ms
 from moderation.db import Database
 from moderation.domain import ActorKind, Status
+from moderation.erasure import erase
 from moderation.models import DayFigures
 from moderation.numbers import (
     Decided,
@@ -23,7 +24,7 @@ from moderation.numbers import (
     share,
     waiting,
 )
-from tests.support.comments import add_comment, add_site
+from tests.support.comments import MODERATOR, add_comment, add_site
 from tests.support.events import HELD_BY_MACHINE, add_event
 
 PENDING, APPROVED, HELD, REJECTED = Status
@@ -68,6 +69,15 @@ class TestCounting:
             Decided("worker", "pending", "held", "insult", "model-1"): 1,
             Decided("moderator", "held", "rejected", "spam", ""): 1,
         }
+
+    def test_an_erasure_is_no_judgement(self, database: Database, site: int) -> None:
+        comment, today = add_comment(database, site), now_ms() // DAY
+        add_event(database, comment, at=now_ms(), **APPROVED_BY_MACHINE)
+        with database.write() as connection:
+            assert erase(connection, [comment], actor=MODERATOR) == 1
+        whole = total(database, today, today + 1)
+        assert whole.decided.total() == 1
+        assert not whole.judged
 
     def test_a_day_begins_and_ends_at_midnight_utc(self, database: Database, site: int) -> None:
         for at in (FIRST * DAY - 1, FIRST * DAY, (FIRST + 1) * DAY - 1, (FIRST + 1) * DAY):
