@@ -29,7 +29,7 @@ from sqlalchemy import (
 from moderation.clock import DAY, HOUR, MINUTE, SECOND, now_ms
 from moderation.db import execute_many
 from moderation.ids import floor_id, new_id
-from moderation.models import Delivery, Webhook, is_dead, is_waiting
+from moderation.models import Delivery, Webhook, is_dead, is_undelivered
 
 GIVEN_UP_AFTER = 3 * DAY
 
@@ -186,7 +186,7 @@ def due_lanes(connection: Connection) -> list[Lane]:
     """Where something is due."""
     query = (
         select(Delivery.site_id, Delivery.webhook_id)
-        .where(is_waiting(Delivery), Delivery.due_at <= now_ms())
+        .where(is_undelivered(Delivery), Delivery.due_at <= now_ms())
         .distinct()
     )
     return [Lane(*row) for row in connection.execute(query)]
@@ -198,7 +198,7 @@ def take(connection: Connection, lane: Lane, *, limit: int) -> list[Taken]:
     webhook = _webhook(connection, lane.webhook_id)
     query = (
         select(Delivery.__table__)
-        .where(is_waiting(Delivery), _in_lane(lane), Delivery.due_at <= now)
+        .where(is_undelivered(Delivery), _in_lane(lane), Delivery.due_at <= now)
         .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -229,7 +229,7 @@ def record(connection: Connection, outcomes: Sequence[Outcome]) -> None:
         connection.execute(update(Webhook).where(Webhook.id == webhook_id).values(gone_at=now_ms()))
         connection.execute(
             update(Delivery)
-            .where(is_waiting(Delivery), Delivery.webhook_id == webhook_id)
+            .where(is_undelivered(Delivery), Delivery.webhook_id == webhook_id)
             .values(state=State.DEAD, problem="the webhook is gone")
         )
 
@@ -278,7 +278,7 @@ def tidy(connection: Connection) -> None:
     now = now_ms()
     connection.execute(
         update(Delivery)
-        .where(is_waiting(Delivery), Delivery.expires_at < now, Delivery.due_at < now)
+        .where(is_undelivered(Delivery), Delivery.expires_at < now, Delivery.due_at < now)
         .values(state=State.DEAD)
     )
     old = and_(Delivery.state == State.DELIVERED, Delivery.id < floor_id(now - DELIVERED_KEPT))

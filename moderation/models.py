@@ -558,7 +558,7 @@ class Delivery(Base):
     """Why the last try failed; empty where it did not."""
 
 
-def is_waiting(delivery: type[Delivery]) -> ColumnElement[bool]:
+def is_undelivered(delivery: type[Delivery]) -> ColumnElement[bool]:
     """The condition that a message has not come to its site yet, written out as in
     `is_approved`."""
     return delivery.state == literal_column("'waiting'")
