@@ -54,6 +54,18 @@ class Selection(StrEnum):
     """Another system's selection, which we do not know."""
 
 
+class Audit(StrEnum):
+    """What the random audit of what is published by itself has to do with a comment: see
+    `audits`."""
+
+    OPEN = "open"
+    """It was drawn, and waits for a moderator's word, published as it is."""
+    DONE = "done"
+    """It was drawn, and a person's word on it counts."""
+    DECOY = "decoy"
+    """It was held, and is shown to moderators as one that was drawn would be."""
+
+
 class Role(StrEnum):
     """What an account may do."""
 

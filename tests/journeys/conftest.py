@@ -44,5 +44,7 @@ _LEFT_OUT = pytest.StashKey[int]()
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A running service that lets one reader post as often as the tests do."""
     with running_service(tmp_path_factory.mktemp("shared") / "home") as service:
-        service.set_site(SiteSettings(rules=Rules(flood_comments=0, duplicate_hours=0)))
+        service.set_site(
+            SiteSettings(audit_share=0, rules=Rules(flood_comments=0, duplicate_hours=0))
+        )
         yield service

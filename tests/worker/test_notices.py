@@ -9,7 +9,7 @@ from moderation.clock import HOUR, MINUTE
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.domain import Status
-from moderation.models import QueueNotice
+from moderation.models import Notice
 from moderation.policy import SiteSettings
 from moderation.review import Change, set_status
 from moderation.site_settings import save, site_named
@@ -115,7 +115,7 @@ def test_a_failure_is_logged_and_tried_again_after_growing_pauses(
     send(database)
     assert len(receiver.messages) == 6
     with database.read() as connection:
-        state = connection.execute(select(QueueNotice.late, QueueNotice.failures)).one()
+        state = connection.execute(select(Notice.trouble, Notice.failures)).one()
     assert tuple(state) == (True, 0)
 
 
@@ -145,7 +145,7 @@ def test_nobody_is_told_who_does_not_want_to_be(
     add_comment(database, site, status=Status.HELD, age=100 * HOUR)
     send(database)
     with database.read() as connection:
-        assert connection.execute(select(QueueNotice)).all() == []
+        assert connection.execute(select(Notice)).all() == []
 
 
 def test_a_private_address_is_called_only_where_that_is_allowed(
