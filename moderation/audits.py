@@ -2,7 +2,7 @@
 so that the error of what nobody looks at is known.
 
 Who is drawn is left to the operating system's source of randomness: no author can foresee it, and
-it knows nothing of the score. See docs/decisions/0017.
+it knows nothing of the score. See docs/decisions/0019.
 """
 
 from collections import Counter
@@ -49,8 +49,9 @@ class Verdict(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Drawn comments that were drawn with the same propensity and stand alike."""
+    """Drawn comments of a site that were drawn with the same propensity and stand alike."""
 
+    site_id: int
     propensity: float
     audit: Audit
     number: int
@@ -131,17 +132,17 @@ def samples(
     """What was drawn of the comments that arrived from `since` to before `until` (milliseconds
     since 1970)."""
     query = (
-        select(Comment.propensity, Comment.audit, func.count())
+        select(Comment.site_id, Comment.propensity, Comment.audit, func.count())
         .where(
             Comment.propensity.is_not(None),
             Comment.id >= floor_id(since),
             Comment.id < floor_id(until),
         )
-        .group_by(Comment.propensity, Comment.audit)
+        .group_by(Comment.site_id, Comment.propensity, Comment.audit)
     )
     if sites is not None:
         query = query.where(Comment.site_id.in_(sorted(sites)))
     return [
-        Sample(propensity or 1.0, Audit(audit), number)
-        for propensity, audit, number in connection.execute(query)
+        Sample(site_id, propensity or 1.0, Audit(audit), number)
+        for site_id, propensity, audit, number in connection.execute(query)
     ]

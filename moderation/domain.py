@@ -66,6 +66,13 @@ class Audit(StrEnum):
     """It was held, and is shown to moderators as one that was drawn would be."""
 
 
+def is_blind(status: Status, audit: str) -> bool:
+    """Whether a comment waits for a moderator who is not to know what the service found: so it is
+    with what was drawn for the audit, and with some that are held, lest the others tell that they
+    were drawn."""
+    return audit == Audit.OPEN or (audit == Audit.DECOY and status is Status.HELD)
+
+
 class Role(StrEnum):
     """What an account may do."""
 

@@ -1,7 +1,7 @@
 """Whether what comes in still looks to the model as it did. Pure.
 
 The measure is the population stability index (PSI): the sum over bins of (q - p) ln(q / p), where p
-is a bin's share of the reference and q its share of now.
+is a bin's share of the reference and q its share of now. See docs/decisions/0020.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

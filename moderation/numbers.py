@@ -326,14 +326,13 @@ def _place(
         .subquery()
     )
     keys = placed.c
-    grouped = select(*keys, func.count()).group_by(*keys)
+    grouped = select(*keys, func.count().label("number")).group_by(*keys)
     for row in connection.execute(grouped):
-        day, site, model, score, unknown, count = row
-        found = figures(int(day), site)
-        if score is not None:
-            found.scores[Bin(model, score)] += count
-        if unknown is not None:
-            found.unknown[Bin(model, unknown)] += count
+        found = figures(int(row.day), row.site_id)
+        if row.score is not None:
+            found.scores[Bin(row.model, row.score)] += row.number
+        if row.unknown is not None:
+            found.unknown[Bin(row.model, row.unknown)] += row.number
 
 
 def _place_in(edges: Sequence[float], value: Any) -> ColumnElement[Any]:

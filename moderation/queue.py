@@ -25,7 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from moderation import alike, schemas
-from moderation.domain import Audit, Status
+from moderation.domain import Status, is_blind
 from moderation.errors import FieldError, InvalidInput
 from moderation.models import (
     Comment,
@@ -165,11 +165,8 @@ class Row:
 
     @property
     def is_blind(self) -> bool:
-        """Whether it waits, and what the service found is kept from the moderators until they have
-        decided: of what was drawn for the audit, and of some that are held, lest the others tell
-        that they were drawn."""
-        decoy = self.audit == Audit.DECOY and self.status is Status.HELD
-        return decoy or self.audit == Audit.OPEN
+        """See `domain.is_blind`."""
+        return is_blind(self.status, self.audit)
 
 
 @dataclass(frozen=True, slots=True)

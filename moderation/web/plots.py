@@ -57,6 +57,8 @@ class Data:
     note: str
     places: Sequence[str]
     series: Sequence[Series]
+    axis: str = "Day"
+    """What the places are."""
 
     @property
     def largest(self) -> float:

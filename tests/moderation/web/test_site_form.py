@@ -28,6 +28,8 @@ EVERYTHING = SiteSettings.model_validate(
         "reject_above": 0.9,
         "origins": ["https://courier.example", "http://courier.example:8080"],
         "close_after_days": 30,
+        "audit_share": 0.02,
+        "blind_share": 0.5,
         "notify_url": "https://hooks.example/x?y=z",
         "notify_after_minutes": 15,
     }
