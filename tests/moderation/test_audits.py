@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from moderation import alike, audits, authors, cards, queue, review, scores
 from moderation.accounts import AccountRef
@@ -17,7 +17,7 @@ from moderation.clock import DAY, now_ms
 from moderation.db import Database
 from moderation.deciding import decide_comments
 from moderation.desk_schemas import CardOut
-from moderation.domain import ActorKind, Audit, Role, Selection, Status
+from moderation.domain import ActorKind, Audit, Selection, Status
 from moderation.ids import new_id, time_of
 from moderation.models import Comment, Label
 from moderation.policy import HEADS, SiteSettings
@@ -25,11 +25,9 @@ from moderation.queue import Order, QueueFilter, Tab
 from moderation.ranking import rank
 from moderation.review import Actor, Change, set_status
 from moderation.scorer import Scorer
-from moderation.similarity import fingerprint
+from tests.support.audits import MONA, NILS, decide, decoy, drawn
 from tests.support.comments import (
-    EVIDENCE,
     PAGE,
-    TEXT,
     WORKER,
     add_comment,
     add_site,
@@ -39,47 +37,6 @@ from tests.support.comments import (
 )
 
 SETTINGS = SiteSettings(audit_share=0.3, blind_share=0.2)
-MONA = AccountRef(1, "mona", Role.ADMINISTRATOR, None)
-NILS = AccountRef(2, "nils", Role.ADMINISTRATOR, None)
-BELOW = EVIDENCE | {"rules": [], "scores": dict.fromkeys(HEADS, 0.03)}
-
-
-def drawn(database: Database, site: int, *, propensity: float = 0.05, **columns: Any) -> str:
-    """A comment that the worker has approved, and the lot has drawn; its id."""
-    comment_id = add_comment(database, site, **columns)
-    change = Change(
-        comment_id=comment_id,
-        to=Status.APPROVED,
-        reason="below_thresholds",
-        model="model-1",
-        score=0.03,
-        fingerprint=fingerprint(columns.get("text", TEXT)),
-        language="en",
-        evidence=BELOW,
-        drawn=Drawn(Audit.OPEN, propensity, 0.5, 0.5),
-    )
-    with database.write() as connection:
-        set_status(connection, [change], actor=WORKER)
-    return comment_id
-
-
-def decoy(database: Database, site: int, **columns: Any) -> str:
-    """A comment that is held and shown as one that was drawn; its id."""
-    comment_id = held_by_worker(database, site, **columns)
-    with database.write() as connection:
-        connection.execute(
-            update(Comment).where(Comment.id == comment_id).values(audit=Audit.DECOY)
-        )
-    return comment_id
-
-
-def decide(
-    database: Database, comment_id: str, to: Status, moderator: AccountRef = MONA
-) -> review.Outcome:
-    seen = [(comment_id, row_of(database, comment_id).version)]
-    reason = "spam" if to is Status.REJECTED else ""
-    with database.write() as connection:
-        return review.decide(connection, seen, to=to, reason=reason, moderator=moderator)
 
 
 def undo(database: Database, moderator: AccountRef = MONA) -> None:

@@ -90,7 +90,7 @@ def test_behind_each_plot_there_is_a_table(moderator: FlaskClient, database: Dat
     add_event(database, add_comment(database, first_site(moderator)), at=noon(1), **HELD_BY_MACHINE)
     page = moderator.get("/desk/numbers").text
     plots = re.findall(r'<figure class="plot".*?</figure>', page, re.DOTALL)
-    assert len(plots) == 6
+    assert len(plots) == 9
     for plot in plots:
         assert "<svg" in plot
         assert "<table" in plot

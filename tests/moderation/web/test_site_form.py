@@ -170,5 +170,6 @@ def test_every_group_explains_itself() -> None:
         "Words",
         "Rules",
         "Pages",
+        "Audit",
         "Notice",
     ]
