@@ -28,7 +28,8 @@ Siddiqi 2006, "Credit Risk Scorecards" (Wiley)."""
 # dissertation, Western Michigan University): beyond this, chance would rarely go.
 _CHANCE = 0.001
 
-# Bins of the reference are put together until each has this share of it.
+# Bins are put together until each has this share of the reference or, lest something new hides in a
+# bin that was empty, of now.
 _LEAST_SHARE = 0.05
 
 
@@ -87,12 +88,12 @@ def psi(reference: Sequence[int], recent: Sequence[int]) -> tuple[float, float]:
 
 
 def _merged(reference: Sequence[int], recent: Sequence[int]) -> list[tuple[int, int]]:
-    least = _LEAST_SHARE * sum(reference)
+    least_before, least_now = _LEAST_SHARE * sum(reference), _LEAST_SHARE * sum(recent)
     bins: list[tuple[int, int]] = []
     a = b = 0
     for before, now in zip(reference, recent, strict=True):
         a, b = a + before, b + now
-        if a >= least:
+        if a >= least_before or b >= least_now:
             bins.append((a, b))
             a = b = 0
     if bins and (a or b):

@@ -128,7 +128,7 @@ class TestTheDraw:
         lenient = dict.fromkeys(HEADS, 1.0)
         site = add_site(database, audit_share=1, thresholds=lenient)
         other = add_site(database, "other", audit_share=1, thresholds=lenient)
-        first, second = drawn(database, site), drawn(database, site)
+        first, second = (drawn(database, site, text=f"Boat {n}.") for n in "ab")
         ids = [add_comment(database, of, email=f"{of}@example.org") for of in (site, other)]
         decide_comments(database, scorer, ids)
         assert [state(database, one)[1] for one in ids] == ["", "open"]

@@ -27,7 +27,11 @@ def test_the_index_is_the_sum_over_bins() -> None:
 
 def test_small_bins_are_put_together() -> None:
     assert psi((1000, 3, 2, 5), (1000, 30, 0, 0)) == psi((1010,), (1030,))
-    assert psi((30, 2, 30, 1), (5, 5, 5, 5)) == psi((30, 33), (5, 15))
+    assert psi((30, 2, 30, 1), (50, 1, 50, 1)) == psi((30, 33), (50, 52))
+
+
+def test_what_is_new_is_not_hidden_in_a_bin_that_was_empty() -> None:
+    assert psi((500, 500, 0, 0), (500, 0, 0, 500))[0] > LARGE
 
 
 def test_nothing_is_said_until_the_reference_and_a_week_are_over() -> None:
