@@ -155,7 +155,7 @@ def drifting(
         return None
     scores = watch.histograms(by_day, "scores", latest.model)
     unknown = watch.histograms(by_day, "unknown", latest.model)
-    plots = [_index_plot(scores, unknown, days)]
+    plots = [_index_plot(scores, unknown, days)] if latest.scores or latest.unknown else []
     if latest.scores:
         plots.append(
             _spread_plot("Scores, then and now", "Probability", scores, SCORE_EDGES, latest.scores)
