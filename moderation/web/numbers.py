@@ -105,7 +105,8 @@ def page() -> str:
         plots=_plots([by_day[day] for day in days], [backlog[day] for day in days], days),
         agreement=_agreement(whole),
         audit=audit,
-        watched=[audit_plot, watching.unknown_plot([by_day[day] for day in days], days)],
+        audit_plot=audit_plot,
+        unknown_plot=watching.unknown_plot([by_day[day] for day in days], days),
         drifting=next(filter(None, drifting), None),
         single=len(shown) == 1,
         groups={

@@ -115,7 +115,7 @@ def audit_plot(
             [_date(day) for day in days],
             [
                 Series(
-                    "rejected",
+                    "main",
                     "share",
                     [rate.value for rate in rates],
                     [None if rate.value is None else (rate.low, rate.high) for rate in rates],
