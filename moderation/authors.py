@@ -4,13 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select
 
 from moderation import remarks
 from moderation.accounts import AccountRef
 from moderation.clock import now_ms
 from moderation.domain import EventKind, Standing
-from moderation.models import AuthorStanding, Comment, is_approved, is_held, is_rejected
+from moderation.models import (
+    AuthorStanding,
+    Comment,
+    is_approved,
+    is_open_audit,
+    is_rejected,
+    is_waiting,
+)
 
 COUNTED = 100
 """Counting an author's comments stops here."""
@@ -21,7 +28,8 @@ Author = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How many of an author's comments stand where, up to `COUNTED` each."""
+    """How many of an author's comments stand where, up to `COUNTED` each; what waits for a
+    moderator, drawn for the audit or held, is `held`."""
 
     approved: int
     rejected: int
@@ -84,9 +92,9 @@ def _up_to_some(condition: ColumnElement[bool]) -> Any:
 
 _RECORDS = select(
     _AUTHORS,
-    _up_to_some(is_approved(Comment)).label("approved"),
+    _up_to_some(and_(is_approved(Comment), ~is_open_audit(Comment))).label("approved"),
     _up_to_some(is_rejected(Comment)).label("rejected"),
-    _up_to_some(is_held(Comment)).label("held"),
+    _up_to_some(is_waiting(Comment)).label("held"),
     select(AuthorStanding.standing)
     .where(
         AuthorStanding.site_id == _AUTHORS.c.site_id,

@@ -37,8 +37,8 @@ class Note:
 class Card:
     """A comment and what there is to know about it.
 
-    `evidence` and `model` are those of the latest automatic decision; `decided_by` is the moderator
-    whose decision stands, empty where none does.
+    `evidence` and `model` are those of the latest automatic decision, empty where the row is blind;
+    `decided_by` is the moderator whose decision stands, empty where none does.
     """
 
     row: Row
@@ -49,7 +49,7 @@ class Card:
     parent: Parent | None
     author: authors.Record
     similar: Count
-    """Other held comments that resemble it."""
+    """Other waiting comments that resemble it."""
 
 
 def cards(connection: Connection, rows: Sequence[Row]) -> list[Card]:
@@ -61,7 +61,7 @@ def cards(connection: Connection, rows: Sequence[Row]) -> list[Card]:
     return [
         Card(
             row=row,
-            **_from_events(events.get(row.id, ())),
+            **_from_events(row, events.get(row.id, ())),
             parent=parents.get(row.parent_id or ""),
             author=records[row.site_id, row.author_id],
             similar=similar[row.id],
@@ -79,8 +79,8 @@ def _events(connection: Connection, rows: Sequence[Row]) -> dict[str, list[Any]]
     return found
 
 
-def _from_events(events: Sequence[Any]) -> dict[str, Any]:
-    by_worker = [event for event in events if event.actor_kind == ActorKind.WORKER]
+def _from_events(row: Row, events: Sequence[Any]) -> dict[str, Any]:
+    by_worker = [e for e in events if e.actor_kind == ActorKind.WORKER and not row.is_blind]
     deciding = [e for e in events if e.kind in _DECIDING]
     last = deciding[-1] if deciding else None
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from moderation.audits import Drawn, draw
 from moderation.classifier.language import detect
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document, Prediction
@@ -33,20 +34,26 @@ def decide_comments(
     if not batch:
         return []
     changes = [
-        Change(
-            comment_id=pending.id,
-            to=decision.status,
-            reason=decision.reason,
-            model=decision.model,
-            score=decision.score,
-            fingerprint=pending.fingerprint,
-            language=_language(scorer, pending, decision),
-            evidence=decision.evidence,
-        )
+        _change(scorer, pending, decision)
         for pending, decision in zip(batch, _decisions(scorer, batch), strict=True)
     ]
     with database.write() as connection:
         return set_status(connection, changes, actor=WORKER)
+
+
+def _change(scorer: Scorer, pending: Pending, decision: Decision) -> Change:
+    drawn = draw(decision.status, pending.settings, room=pending.room)
+    return Change(
+        comment_id=pending.id,
+        to=decision.status,
+        reason=decision.reason,
+        model=decision.model,
+        score=decision.score,
+        fingerprint=pending.fingerprint,
+        language=_language(scorer, pending, decision, drawn),
+        evidence=decision.evidence,
+        drawn=drawn,
+    )
 
 
 def _decisions(scorer: Scorer, batch: Sequence[Pending]) -> list[Decision]:
@@ -67,11 +74,11 @@ def _decisions(scorer: Scorer, batch: Sequence[Pending]) -> list[Decision]:
     ]
 
 
-def _language(scorer: Scorer, pending: Pending, decision: Decision) -> str:
+def _language(scorer: Scorer, pending: Pending, decision: Decision, drawn: Drawn) -> str:
     """The language of a comment that a moderator may look at; asked of few, because it takes as
     long as scoring. Where the detector is not sure, what a model of one language is able to judge
     is in that language."""
-    if decision.status is Status.APPROVED:
+    if decision.status is Status.APPROVED and drawn.audit is None:
         return ""
     classifier = scorer.classifier()
     known = classifier.languages if classifier and decision.evidence.get("able") else ()

@@ -81,7 +81,14 @@ class CardOut(BaseModel):
 
     id: str = Field(description="The comment's id.")
     version: int = Field(description="Send it with your decision.")
-    status: Status = Field(description="Where it stands.")
+    status: Status = Field(
+        description="Where it stands; `held`: it waits for a moderator, whether or not it is "
+        "published meanwhile."
+    )
+    blind: bool = Field(
+        description="Whether what the service found (`reason`, `score`, `model`, `scores`, "
+        "`thresholds`, `rules`) is kept back until somebody has decided."
+    )
     reason: str = Field(description="Why it stands there.")
     site: str = Field(description="The site's name.")
     page: str = Field(description="The page's address, as the site gives it.")
@@ -106,11 +113,13 @@ class CardOut(BaseModel):
     def of(cls, card: Card, reader: str) -> Self:
         """Made from a card."""
         row, evidence = card.row, card.evidence
+        blind = row.is_blind
         return cls(
             id=row.id,
             version=row.version,
-            status=row.status,
-            reason=row.reason,
+            status=Status.HELD if blind else row.status,
+            blind=blind,
+            reason="" if blind else row.reason,
             site=row.site,
             page=row.page,
             title=row.title,
@@ -128,7 +137,7 @@ class CardOut(BaseModel):
                 standing=card.author.standing,
             ),
             similar=CountOut.of(card.similar),
-            score=row.score,
+            score=None if blind else row.score,
             model=card.model,
             scores=evidence.get("scores", {}),
             thresholds=evidence.get("thresholds", {}),

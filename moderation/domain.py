@@ -56,6 +56,25 @@ class Selection(StrEnum):
     """Another system's selection, which we do not know."""
 
 
+class Audit(StrEnum):
+    """What the random audit of what is published by itself has to do with a comment: see
+    `audits`."""
+
+    OPEN = "open"
+    """It was drawn, and waits for a moderator's word, published as it is."""
+    DONE = "done"
+    """It was drawn, and a person's word on it counts."""
+    DECOY = "decoy"
+    """It was held, and is shown to moderators as one that was drawn would be."""
+
+
+def is_blind(status: Status, audit: str) -> bool:
+    """Whether a comment waits for a moderator who is not to know what the service found: so it is
+    with what was drawn for the audit, and with some that are held, lest the others tell that they
+    were drawn."""
+    return audit == Audit.OPEN or (audit == Audit.DECOY and status is Status.HELD)
+
+
 class Role(StrEnum):
     """What an account may do."""
 

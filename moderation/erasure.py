@@ -101,6 +101,9 @@ def _blank(connection: Connection, ids: Sequence[str]) -> None:
             referrer="",
             fingerprint=None,
             language="",
+            # It waits for nobody: there is nothing to look at.
+            audit=None,
+            propensity=None,
         )
     )
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
 from sqlalchemy.orm import aliased
 
 from moderation import similarity
+from moderation.audits import has_room
 from moderation.clock import HOUR, SECOND
 from moderation.domain import Standing, Status
 from moderation.ids import floor_id
@@ -30,6 +31,8 @@ class Pending(NamedTuple):
     settings: SiteSettings
     facts: Facts
     fingerprint: bytes
+    room: bool
+    """Whether it may be drawn for the audit: see `audits`."""
 
 
 def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
@@ -51,6 +54,7 @@ def _of_one_site(
     texts = [similarity.normalize(row.text) for row in rows]
     prints = similarity.fingerprints(texts)
     agreements = _agreements(texts, prints, recent, crowd)
+    room = settings.audit_share > 0 and has_room(connection, site_id)
     for place, row in enumerate(rows):
         facts = Facts(
             text=row.text,
@@ -61,7 +65,7 @@ def _of_one_site(
             agreement=agreements[place],
             standing=Standing(row.standing) if row.standing else None,
         )
-        yield Pending(row.id, settings, facts, prints[place])
+        yield Pending(row.id, settings, facts, prints[place], room)
 
 
 def _settings(connection: Connection, site_id: int) -> SiteSettings:

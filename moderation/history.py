@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from moderation.clock import MINUTE, SECOND, now_ms
 from moderation.db import Database
-from moderation.domain import ActorKind, EventKind, Status
+from moderation.domain import ActorKind, EventKind, Status, is_blind
 from moderation.models import Account, Comment, Event, Export, Site, Thread, is_remark
 
 SETTLING = 2 * SECOND
@@ -96,6 +96,12 @@ class CommentRecord:
     created_at: int
     status: Status
     version: int
+    audit: str
+
+    @property
+    def is_blind(self) -> bool:
+        """See `domain.is_blind`."""
+        return is_blind(self.status, self.audit)
 
 
 def newest(
@@ -135,6 +141,7 @@ def of_comment(
             Comment.created_at,
             Comment.status,
             Comment.version,
+            Comment.audit,
         )
         .join(Site, Site.id == Comment.site_id)
         .join(Thread, Thread.id == Comment.thread_id)

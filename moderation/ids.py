@@ -22,3 +22,8 @@ def new_id(at: int | None = None) -> str:
 def floor_id(at: int) -> str:
     """A lower bound for all ids made at `at` (milliseconds since 1970) or later."""
     return f"{at << 80:032x}"
+
+
+def time_of(comment_id: str) -> int:
+    """When an id was made, in milliseconds since 1970."""
+    return int(comment_id, 16) >> 80

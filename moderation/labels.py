@@ -99,6 +99,14 @@ def withdraw(
     connection.execute(statement)
 
 
+def spoken_of(connection: Connection, comment_ids: Sequence[str]) -> set[str]:
+    """Those of the comments of which a person's word counts."""
+    query = select(Label.comment_id).where(
+        Label.comment_id.in_(comment_ids), Label.withdrawn_at.is_(None), Label.source.in_(PEOPLE)
+    )
+    return {comment_id for comment_id in connection.scalars(query) if comment_id is not None}
+
+
 def effective(connection: Connection, site_id: int) -> Iterator[Labelled]:
     """Each labelled comment of a site with the label that counts: of the loudest source, the
     latest. Read as it goes: any number in little memory."""

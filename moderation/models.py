@@ -17,11 +17,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal_column,
+    or_,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from moderation.domain import EventKind, Status
+from moderation.domain import Audit, EventKind, Selection, Status
 
 # SQLite numbers rows only in a column declared INTEGER.
 RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -130,14 +131,16 @@ class SettingChange(Base):
     """For each setting its name, and its value before and after."""
 
 
-class QueueNotice(Base):
-    """What a site's webhook was last told about the age of its queue: see `notices`."""
+class Notice(Base):
+    """What a site's webhook was last told of one kind of trouble: see `notices`."""
 
-    __tablename__ = "queue_notice"
+    __tablename__ = "notice"
 
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
-    late: Mapped[bool] = mapped_column(Boolean)
-    """What was last told: that held comments wait for too long, or no more."""
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """One of `notices.Kind`."""
+    trouble: Mapped[bool] = mapped_column(Boolean)
+    """What was last told: that there is trouble, or no more."""
     told_at: Mapped[int | None] = mapped_column(BigInteger)
     tried_at: Mapped[int | None] = mapped_column(BigInteger)
     failures: Mapped[int] = mapped_column(Integer)
@@ -160,7 +163,8 @@ class Thread(Base):
 
 _PENDING = text("status = 'pending'")
 _APPROVED = text("status = 'approved'")
-_HELD = text("status = 'held'")
+_WAITING = text("status = 'held' OR audit = 'open'")
+_DRAWN = text("propensity IS NOT NULL")
 _REJECTED = text("status = 'rejected'")
 
 # What the queue is filtered by, so that a filter that few comments pass reads the index alone.
@@ -221,6 +225,7 @@ class Comment(Base):
             "ix_comment_author",
             "site_id",
             "author_id",
+            "audit",
             sqlite_where=_APPROVED,
             postgresql_where=_APPROVED,
         ),
@@ -231,36 +236,45 @@ class Comment(Base):
             sqlite_where=_REJECTED,
             postgresql_where=_REJECTED,
         ),
-        # Of held comments only: the queue in each of its orders.
+        # Of what waits for a moderator only: the queue in each of its orders.
         Index(
             "ix_comment_held",
             "id",
             *_FILTERED_BY,
-            sqlite_where=_HELD,
-            postgresql_where=_HELD,
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
         ),
         Index(
             "ix_comment_held_uncertainty",
             "uncertainty",
             "id",
             *_FILTERED_BY,
-            sqlite_where=_HELD,
-            postgresql_where=_HELD,
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
         ),
         Index(
             "ix_comment_held_harm",
             "harm",
             "id",
             *_FILTERED_BY,
-            sqlite_where=_HELD,
-            postgresql_where=_HELD,
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
         ),
         Index(
             "ix_comment_held_author",
             "author_id",
             "site_id",
-            sqlite_where=_HELD,
-            postgresql_where=_HELD,
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
+        ),
+        Index(
+            "ix_comment_drawn",
+            "site_id",
+            "audit",
+            "id",
+            "propensity",
+            sqlite_where=_DRAWN,
+            postgresql_where=_DRAWN,
         ),
     )
 
@@ -305,6 +319,10 @@ class Comment(Base):
     harm: Mapped[float] = mapped_column(Float, server_default="0")
     language: Mapped[str] = mapped_column(String(8), server_default="")
     """ISO 639-1 code of the language it was found to be in; empty where that is not known."""
+    audit: Mapped[str] = mapped_column(String(8), server_default="")
+    """One of `domain.Audit`; empty for most."""
+    propensity: Mapped[float | None] = mapped_column(Float)
+    """The probability with which it was drawn for the audit; None for what was not drawn."""
 
 
 def is_approved(comment: type[Comment]) -> ColumnElement[bool]:
@@ -319,8 +337,20 @@ def is_pending(comment: type[Comment]) -> ColumnElement[bool]:
 
 
 def is_held(comment: type[Comment]) -> ColumnElement[bool]:
-    """The condition that a comment waits for a moderator, written out as in `is_approved`."""
+    """The condition that a comment is held, written out as in `is_approved`."""
     return comment.status == literal_column(f"'{Status.HELD}'")
+
+
+def is_waiting(comment: type[Comment]) -> ColumnElement[bool]:
+    """The condition that a comment stands before the moderators, held or drawn for the audit,
+    written out as in `is_approved`."""
+    return or_(is_held(comment), is_open_audit(comment))
+
+
+def is_open_audit(comment: type[Comment]) -> ColumnElement[bool]:
+    """The condition that a comment was drawn for the audit and nobody has spoken yet, written out
+    as in `is_approved`."""
+    return comment.audit == literal_column(f"'{Audit.OPEN}'")
 
 
 def is_rejected(comment: type[Comment]) -> ColumnElement[bool]:
@@ -454,6 +484,9 @@ class Example(Base):
     """When it was written; when it was imported, where that is not known."""
 
 
+_OF_AUDIT = text("selection = 'audit'")
+
+
 class Label(Base):
     """Somebody's word on whether a comment may be published: see `labels`.
 
@@ -465,6 +498,13 @@ class Label(Base):
         Index("ix_label_site_id", "site_id", "id"),
         Index("ix_label_comment_id", "comment_id", "id"),
         Index("ix_label_example_id", "example_id", "id"),
+        Index(
+            "ix_label_audit",
+            "comment_id",
+            "site_id",
+            sqlite_where=_OF_AUDIT,
+            postgresql_where=_OF_AUDIT,
+        ),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -593,3 +633,8 @@ class ImportRun(Base):
     report: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """See `importing.Report`."""
     updated_at: Mapped[int] = mapped_column(BigInteger)
+
+
+def is_of_audit(label: type[Label]) -> ColumnElement[bool]:
+    """The condition that a label comes of the random audit, written out as in `is_approved`."""
+    return label.selection == literal_column(f"'{Selection.AUDIT}'")

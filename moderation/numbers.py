@@ -7,12 +7,21 @@ can be kept; nothing is wrong, only slower, where it did not run.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    case,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from moderation.clock import DAY, HOUR, MINUTE, SECOND, now_ms
@@ -32,6 +41,15 @@ _BUCKETS_PER_DOUBLING = 8
 
 # A transaction that began on a day may still end on the next one, and clocks differ.
 _GRACE = HOUR
+
+SCORE_EDGES = (
+    *(0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2),
+    *(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
+)
+"""Where the probabilities of `reject` are divided: finer where most of them are."""
+
+UNKNOWN_EDGES = (0.001, 0.02, 0.05, 0.08, 0.11, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7)
+"""Where the shares of words that the model does not know are divided."""
 
 _CHANGING = (EventKind.DECISION, EventKind.UNDO)
 
@@ -58,6 +76,13 @@ class Judged(NamedTuple):
     verdict: str
 
 
+class Bin(NamedTuple):
+    """The comments that a model judged whose figure is in one place between edges."""
+
+    model: str
+    place: int
+
+
 @dataclass(slots=True)
 class Figures:
     """Counts of what happened; they add up over days and sites."""
@@ -68,12 +93,18 @@ class Figures:
     """Comments that the machine had decided on, by the last word that people had on the day."""
     waits: Counter[int] = field(default_factory=Counter)
     """Comments that the machine held, by `bucket` of the time to a person's first verdict."""
+    scores: Counter[Bin] = field(default_factory=Counter)
+    """Comments that the machine decided on, by their place in `SCORE_EDGES`."""
+    unknown: Counter[Bin] = field(default_factory=Counter)
+    """The same by their place in `UNKNOWN_EDGES`."""
 
     def add(self, other: "Figures") -> None:
         """Count what `other` has counted, too."""
         self.decided.update(other.decided)
         self.judged.update(other.judged)
         self.waits.update(other.waits)
+        self.scores.update(other.scores)
+        self.unknown.update(other.unknown)
 
     def to_json(self) -> dict[str, Any]:
         """The counts as JSON can say it: a list for each kind, with its number last."""
@@ -81,15 +112,19 @@ class Figures:
             "decided": [[*key, n] for key, n in self.decided.items()],
             "judged": [[*key, n] for key, n in self.judged.items()],
             "waits": [[key, n] for key, n in self.waits.items()],
+            "scores": [[*key, n] for key, n in self.scores.items()],
+            "unknown": [[*key, n] for key, n in self.unknown.items()],
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """What `to_json` has said."""
+        """What `to_json` has said, by an earlier release too."""
         return cls(
             Counter({Decided(*key): n for *key, n in stored["decided"]}),
             Counter({Judged(*key): n for *key, n in stored["judged"]}),
             Counter(dict(stored["waits"])),
+            Counter({Bin(*key): n for *key, n in stored.get("scores", ())}),
+            Counter({Bin(*key): n for *key, n in stored.get("unknown", ())}),
         )
 
 
@@ -261,6 +296,7 @@ def _counted(
     for row in connection.execute(grouped.group_by(day, Event.site_id, *kinds)):
         number, site, *key, count = row
         figures(int(number), site).decided[Decided(*(part or "" for part in key))] += count
+    _place(connection, within, figures)
     for number, site, judged, wait in _judgements(connection, within):
         if not first <= number <= last:
             continue
@@ -269,6 +305,40 @@ def _counted(
         if wait is not None:
             figures(number, site).waits[bucket(wait)] += 1
     return found
+
+
+def _place(
+    connection: Connection,
+    within: Iterable[ColumnElement[bool]],
+    figures: Callable[[int, int], Figures],
+) -> None:
+    """Count the machine's decisions by score and by share of unknown words."""
+    placed = (
+        select(
+            (Event.at // literal_column(str(DAY))).label("day"),
+            Event.site_id,
+            Event.model,
+            _place_in(SCORE_EDGES, Comment.score).label("score"),
+            _place_in(UNKNOWN_EDGES, Event.evidence["unknown"].as_float()).label("unknown"),
+        )
+        .join(Comment, Comment.id == Event.comment_id)
+        .where(*within, Event.actor_kind == ActorKind.WORKER, Event.model.is_not(None))
+        .subquery()
+    )
+    keys = placed.c
+    grouped = select(*keys, func.count().label("number")).group_by(*keys)
+    for row in connection.execute(grouped):
+        found = figures(int(row.day), row.site_id)
+        if row.score is not None:
+            found.scores[Bin(row.model, row.score)] += row.number
+        if row.unknown is not None:
+            found.unknown[Bin(row.model, row.unknown)] += row.number
+
+
+def _place_in(edges: Sequence[float], value: Any) -> ColumnElement[Any]:
+    """The number of edges that a value has reached; NULL of NULL."""
+    below = [(value < edge, place) for place, edge in enumerate(edges)]
+    return case((value.is_(None), null()), *below, else_=len(edges))
 
 
 def _judgements(

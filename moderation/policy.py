@@ -68,6 +68,16 @@ class SiteSettings(BaseModel):
     site_feed: bool = Field(
         False, description="Let everybody read a feed of the comments on all pages."
     )
+    audit_share: Probability = Field(
+        0.01,
+        description="Share of the comments approved automatically that a moderator is shown all "
+        "the same, after publication; 0: none.",
+    )
+    blind_share: Probability = Field(
+        0.25,
+        description="Share of the held comments that are shown without what the service found, as "
+        "those drawn for the audit are; 1: all. Nothing while `audit_share` is 0.",
+    )
     notify_url: str = Field(
         "",
         pattern=r"^(https?://\S+)?$",
@@ -125,6 +135,7 @@ def decide(
     limits = {**thresholds, **settings.thresholds}
     evidence |= {
         "able": prediction.able,
+        "unknown": short(prediction.unknown),
         "scores": {head: short(score) for head, score in scores.items()},
         "thresholds": limits,
     }

@@ -25,9 +25,18 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from moderation import alike, schemas
-from moderation.domain import Status
+from moderation.domain import Status, is_blind
 from moderation.errors import FieldError, InvalidInput
-from moderation.models import Comment, Event, Site, Thread, is_approved, is_held, is_rejected
+from moderation.models import (
+    Comment,
+    Event,
+    Site,
+    Thread,
+    is_approved,
+    is_held,
+    is_rejected,
+    is_waiting,
+)
 from moderation.policy import HEADS, Probability
 
 COUNTED = 10_000
@@ -44,6 +53,7 @@ class Tab(StrEnum):
     """Which comments a page of the desk is about."""
 
     HELD = "held"
+    """What waits for a moderator: held, or drawn for the audit."""
     APPROVED = "approved"
     REJECTED = "rejected"
     ALL = "all"
@@ -151,6 +161,12 @@ class Row:
     harm: float
     language: str
     fingerprint: bytes | None
+    audit: str
+
+    @property
+    def is_blind(self) -> bool:
+        """See `domain.is_blind`."""
+        return is_blind(self.status, self.audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,19 +282,20 @@ def counts(connection: Connection, wanted: QueueFilter) -> dict[Tab, Count]:
 
 
 def arrivals(connection: Connection, wanted: QueueFilter, *, since: int, at_most: int) -> Arrivals:
-    """Comments that were put on hold after the event `since`, and pass; `at_most` of them."""
+    """Comments that have waited since an event after `since`, and pass; `at_most` of them."""
     newest = latest_event(connection)
     if newest <= since:
         return Arrivals(since, [])
-    held_since = (
+    # Of what was approved, what was drawn for the audit passes.
+    changed_since = (
         select(Event.comment_id)
         .distinct()
-        .where(Event.id > since, Event.id <= newest, Event.to_status == Status.HELD)
-        .where(Event.from_status != Status.HELD)
+        .where(Event.id > since, Event.id <= newest, Event.from_status != Event.to_status)
+        .where(Event.to_status.in_((Status.HELD, Status.APPROVED)))
     )
     query = (
         select(Comment.id)
-        .where(Comment.id.in_(held_since), *conditions(connection, wanted))
+        .where(Comment.id.in_(changed_since), *conditions(connection, wanted))
         .limit(at_most)
     )
     return Arrivals(newest, list(connection.scalars(query)))
@@ -291,7 +308,7 @@ def latest_event(connection: Connection) -> int:
 
 def conditions(connection: Connection, wanted: QueueFilter) -> list[ColumnElement[bool]]:
     """The filter as conditions on `Comment`."""
-    found = [_IN_TAB[wanted.status](Comment)] if wanted.status in _IN_TAB else []
+    found = _in_tab(wanted)
     # SQLite is to read the index of the status in its order, not to sort what it finds by another;
     # there is none of all statuses, where the index of the site's comments is in the same order.
     # The few comments of one author are found by author and sorted.
@@ -351,7 +368,17 @@ def _escaped(text: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", text)
 
 
-_IN_TAB = {Tab.HELD: is_held, Tab.APPROVED: is_approved, Tab.REJECTED: is_rejected}
+def _in_tab(wanted: QueueFilter) -> list[ColumnElement[bool]]:
+    match wanted.status:
+        case Tab.HELD:
+            # Nothing was found in what was drawn for the audit, by which it could be asked for.
+            return [is_held(Comment) if _about_the_decision(wanted) else is_waiting(Comment)]
+        case Tab.APPROVED:
+            return [is_approved(Comment)]
+        case Tab.REJECTED:
+            return [is_rejected(Comment)]
+        case _:
+            return []
 
 
 class _unindexed(FunctionElement[Any]):  # noqa: N801 - is called like a function

@@ -23,9 +23,18 @@ from sqlalchemy import (
 
 from moderation import alike, labels, webhooks
 from moderation.accounts import AccountRef
+from moderation.audits import NOT_DRAWN, Drawn
 from moderation.clock import now_ms
 from moderation.db import execute_many, to_json
-from moderation.domain import PEOPLE, ActorKind, EventKind, LabelSource, Selection, Status
+from moderation.domain import (
+    PEOPLE,
+    ActorKind,
+    Audit,
+    EventKind,
+    LabelSource,
+    Selection,
+    Status,
+)
 from moderation.errors import NotFound
 from moderation.ids import new_id
 from moderation.labels import NewLabel
@@ -47,6 +56,8 @@ _WRITE = (
         uncertainty=bindparam("uncertain"),
         harm=bindparam("harmful"),
         language=bindparam("written_in"),
+        audit=bindparam("audited"),
+        propensity=bindparam("chance"),
         version=Comment.version + literal_column("1"),
     )
 )
@@ -69,7 +80,8 @@ class Change:
 
     `seen_version` is the version that the decider looked at; None if it need not match. `score`,
     `fingerprint` and `language` replace the stored ones unless they are None. Where the decider is
-    a worker, `evidence` is that of a `policy.Decision`, by which the queue is sorted.
+    a worker, `evidence` is that of a `policy.Decision`, by which the queue is sorted, unless the
+    lot decides its place there: `drawn` is what `audits.draw` gave.
     """
 
     comment_id: str
@@ -82,6 +94,7 @@ class Change:
     language: str | None = None
     kind: EventKind = EventKind.DECISION
     evidence: dict[str, Any] = field(default_factory=dict)
+    drawn: Drawn = NOT_DRAWN
 
 
 class Applied(NamedTuple):
@@ -99,6 +112,7 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
     A worker moves a comment only out of `pending`, an import besides that in the version that it
     has seen. A person moves it from any status to approved, held or rejected, as long as nobody
     else did since `seen_version`, and what he decides becomes a label. Nobody moves what is erased.
+    A comment that was drawn for the audit waits for as long as no label of a person counts.
     What is not allowed is left out, silently: the caller compares. Ids that do not exist are left
     out too.
     """
@@ -111,12 +125,15 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
     if not allowed:
         return []
     at = now_ms()
-    values = [_values(change, row, actor) for change, row in allowed]
+    spoken_of: Collection[str] = ()
+    if actor.kind in PEOPLE:
+        _keep_labels(connection, allowed, actor)
+        drawn = [row.id for _, row in allowed if row.propensity is not None]
+        spoken_of = labels.spoken_of(connection, drawn) if drawn else ()
+    values = [_values(change, row, actor, spoken_of) for change, row in allowed]
     execute_many(connection, _WRITE, values)
     execute_many(connection, _RECORD, [_event(change, row, actor, at) for change, row in allowed])
     _keep_alike(connection, allowed, values)
-    if actor.kind in PEOPLE:
-        _keep_labels(connection, allowed, actor)
     if actor.kind is not ActorKind.CLIENT:
         # A site knows already what it did itself.
         _tell_sites(connection, allowed, actor, at)
@@ -146,6 +163,8 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
             Comment.harm,
             Comment.language,
             (Comment.text == "").label("is_erased"),
+            Comment.audit,
+            Comment.propensity,
         )
         .where(Comment.id.in_(ids))
         .order_by(Comment.id)
@@ -163,9 +182,15 @@ def _allowed(change: Change, row: Any, actor: Actor) -> bool:
     return change.seen_version is None or bool(row.version == change.seen_version)
 
 
-def _values(change: Change, row: Any, actor: Actor) -> dict[str, Any]:
+def _values(change: Change, row: Any, actor: Actor, spoken_of: Collection[str]) -> dict[str, Any]:
     # A person's decision says nothing new about what the model and the rules found.
     ranked = rank(change.evidence, change.reason) if actor.kind is ActorKind.WORKER else row
+    audit, propensity = row.audit, row.propensity
+    if change.drawn.audit is not None:
+        audit, propensity = change.drawn.audit, change.drawn.propensity
+    elif propensity is not None:
+        audit = Audit.DONE if row.id in spoken_of else Audit.OPEN
+    placed = ranked if change.drawn.propensity is None else change.drawn
     return {
         "comment": change.comment_id,
         "to": change.to,
@@ -174,9 +199,11 @@ def _values(change: Change, row: Any, actor: Actor) -> dict[str, Any]:
         "print": row.fingerprint if change.fingerprint is None else change.fingerprint,
         "above": ranked.head,
         "spoke": ranked.rule,
-        "uncertain": ranked.uncertainty,
-        "harmful": ranked.harm,
+        "uncertain": placed.uncertainty,
+        "harmful": placed.harm,
         "written_in": row.language if change.language is None else change.language,
+        "audited": audit,
+        "chance": propensity,
     }
 
 
@@ -201,13 +228,14 @@ def _keep_alike(
     allowed: Sequence[tuple[Change, Any]],
     values: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Let what is held now be found by what resembles it, and what no longer is, not."""
+    """Let what waits now be found by what resembles it, and what no longer does, not."""
     entering, leaving = [], []
     for (change, row), new in zip(allowed, values, strict=True):
-        was_held, is_held = row.status == Status.HELD, change.to is Status.HELD
-        if was_held and not is_held and row.fingerprint is not None:
+        waited = row.status == Status.HELD or row.audit == Audit.OPEN
+        waits = change.to is Status.HELD or new["audited"] == Audit.OPEN
+        if waited and not waits and row.fingerprint is not None:
             leaving.append((row.id, row.site_id, row.fingerprint))
-        if is_held and not was_held and new["print"] is not None:
+        if waits and not waited and new["print"] is not None:
             entering.append((row.id, row.site_id, new["print"]))
     alike.add(connection, entering)
     alike.remove(connection, leaving)
@@ -242,7 +270,7 @@ def _keep_labels(
                 actor=actor.name,
                 unwanted=float(change.to is Status.REJECTED),
                 reason=change.reason,
-                selection=_SELECTED[Status(row.status)],
+                **_selected(row),
             )
             for change, row in decided
             if change.to is not Status.HELD
@@ -262,6 +290,14 @@ def _tell_sites(
         for change, row in allowed
     )
     webhooks.tell(connection, listening, changed, by=actor.kind, at=at)
+
+
+def _selected(row: Any) -> dict[str, Any]:
+    """How it came that somebody looked: of what was drawn for the audit each word counts as one of
+    the audit, by whatever way it came."""
+    if row.propensity is not None:
+        return {"selection": Selection.AUDIT, "propensity": row.propensity}
+    return {"selection": _SELECTED[Status(row.status)]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from moderation import queue, review
 from moderation.accounts import AccountRef
 from moderation.db import Database
 from moderation.domain import EventKind, Status
-from moderation.models import Comment, Event
+from moderation.models import Comment, Event, is_held
 from moderation.queue import QueueFilter, Row
 
 BINS = 100
@@ -59,7 +59,7 @@ def spread(connection: Connection, wanted: QueueFilter) -> Spread:
     place = (cast(scaled, Integer) if whole else func.floor(scaled)).label("place")
     counted = (
         select(place, func.count().label("number"))
-        .where(*queue.conditions(connection, everything))
+        .where(*_held(connection, everything))
         .group_by(place)
     )
     found = Spread([0] * BINS, 0)
@@ -74,7 +74,7 @@ def spread(connection: Connection, wanted: QueueFilter) -> Spread:
 
 def in_range(connection: Connection, wanted: QueueFilter, *, sample: int) -> InRange:
     """The comments of the filter, with up to `sample` of them drawn by lot."""
-    conditions = queue.conditions(connection, wanted)
+    conditions = _held(connection, wanted)
     # The marker first: what is decided after it was read is left alone, at worst needlessly.
     marker = queue.latest_event(connection)
     count = connection.execute(
@@ -133,4 +133,9 @@ def _conditions(
         Event.id > marker,
         Event.kind.in_((EventKind.DECISION, EventKind.UNDO)),
     )
-    return [*queue.conditions(connection, wanted), ~changed]
+    return [*_held(connection, wanted), ~changed]
+
+
+def _held(connection: Connection, wanted: QueueFilter) -> list[ColumnElement[bool]]:
+    # What was drawn for the audit is not decided by its score, and its score would tell of it.
+    return [is_held(Comment), *queue.conditions(connection, wanted)]

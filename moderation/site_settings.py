@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from moderation.clock import now_ms
 from moderation.errors import Conflict, NotFound
-from moderation.models import QueueNotice, SettingChange, Site
+from moderation.models import Notice, SettingChange, Site
 from moderation.policy import SiteSettings
 from moderation.sites import SiteRef, add_key, create_site, new_key, revoke_key
 
@@ -55,7 +55,7 @@ def save(
     connection.execute(update(Site).where(Site.id == site.id).values(settings=stored))
     if any(entry["setting"].startswith("notify_") for entry in found):
         # Whoever is to be told now has not been told anything yet.
-        connection.execute(delete(QueueNotice).where(QueueNotice.site_id == site.id))
+        connection.execute(delete(Notice).where(Notice.site_id == site.id))
     record(connection, site.id, actor, found)
 
 

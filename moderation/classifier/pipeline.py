@@ -85,7 +85,9 @@ class Classifier:
                 documents, words.tolist(), language.certain(words), strict=True
             )
         ]
-        return list(map(Prediction, reject, reasons, able))
+        total, known = words.T
+        unknown = (1 - known / np.maximum(total, 1)) * (total > 0)
+        return list(map(Prediction, reject, reasons, able, unknown.tolist()))
 
     def warm_up(self) -> None:
         """Compile, or read the compiled code from its cache, before the first comment waits."""

@@ -37,12 +37,14 @@ class Prediction(NamedTuple):
     `reject` is the probability that a moderator would not publish it; `reasons` holds one
     probability for each head. `able` is False when the document is out of the model's depth (a
     language it was not trained on, hardly any known feature): the figures then mean nothing and
-    the caller has to hold the comment.
+    the caller has to hold the comment. `unknown` is the share of its words that the model does not
+    know; 0 of no words.
     """
 
     reject: float
     reasons: Mapping[Reason, float]
     able: bool
+    unknown: float = 0.0
 
     def summed(self, head: str) -> str:
         """The head whose sum of weights is the log-odds of `head`: that of `reject` is the greater

@@ -121,6 +121,8 @@ def comment(comment_id: str) -> str:
     if found is None:
         raise NotFound("there is no such comment")
     about, steps = found
+    if about.is_blind:
+        steps = [step for step in steps if step.actor_kind is not ActorKind.WORKER]
     return render_template(
         "desk/comment_history.html",
         comment=about,

@@ -18,7 +18,7 @@ from moderation.event_schemas import Since
 from moderation.numbers import Decided, Figures, Judged, Share, share
 from moderation.schemas import Line, parse
 from moderation.sites import names
-from moderation.web import sentences
+from moderation.web import sentences, watching
 from moderation.web.context import account, services, sites_named
 from moderation.web.plots import Data, Plot, Series, stacked, trend, trend_of_waits
 
@@ -64,13 +64,22 @@ def page() -> str:
     now = now_ms()
     today = numbers.day_of(now)
     first, last = _days(wanted, today)
+    days = range(first, last + 1)
     with services().database.read() as connection:
         sites = names(connection, account().sites)
         chosen = sites_named(connection, wanted.site)
         # To the last day: what came and went after the range tells how much waited at its end.
         found = numbers.by_day(connection, first=first, last=today, sites=chosen)
         waiting = numbers.waiting(connection, sites=chosen, now=now)
-    days = range(first, last + 1)
+        shown = {i: name for i, name in sites.items() if chosen is None or i in chosen}
+        audit = watching.audited(connection, first=first, last=last, sites=shown, figures=found)
+        audit_plot = watching.audit_plot(connection, days=days, sites=chosen)
+        # Of one site only: it takes many days to say, and what is read is one site's.
+        drifting = [
+            watching.drifting(connection, site, name, days)
+            for site, name in shown.items()
+            if len(shown) == 1
+        ]
     by_day = {day: Figures() for day in range(first, today + 1)}
     by_site: dict[str, Figures] = {}
     for (day, site), figures in found.items():
@@ -95,13 +104,18 @@ def page() -> str:
         ages=_ages(waiting),
         plots=_plots([by_day[day] for day in days], [backlog[day] for day in days], days),
         agreement=_agreement(whole),
+        audit=audit,
+        audit_plot=audit_plot,
+        unknown_plot=watching.unknown_plot([by_day[day] for day in days], days),
+        drifting=next(filter(None, drifting), None),
+        single=len(shown) == 1,
         groups={
             "Site": [_group(name, figures) for name, figures in sorted(by_site.items())],
             "Reason": _groups(whole, lambda reason, _model: sentences.reason_words(reason)),
             "Model": _groups(whole, lambda _reason, model: model or "none"),
         },
         duration=sentences.duration,
-        percent=_percent,
+        percent=sentences.percent,
     )
 
 
@@ -228,7 +242,7 @@ def _plots(by_day: list[Figures], backlog: list[int], days: Iterable[int]) -> li
                 [Series("main", "share", [one.value for one in automatic])],
             ),
             top=1,
-            words=_percent,
+            words=sentences.percent,
         ),
         trend(
             Data(
@@ -265,15 +279,6 @@ def _plots(by_day: list[Figures], backlog: list[int], days: Iterable[int]) -> li
                 ],
             ),
             top=1,
-            words=_percent,
+            words=sentences.percent,
         ),
     ]
-
-
-def _percent(value: float | None) -> str:
-    """A share as a percentage, with a digit more where there is not much to see."""
-    if value is None:
-        return "–"
-    value = round(value, 6)
-    digits = 1 if 0 < value < 0.1 or 0.9 < value < 1 else 0
-    return f"{100 * value:.{digits}f}\u00a0%"

@@ -57,11 +57,15 @@ class Data:
     note: str
     places: Sequence[str]
     series: Sequence[Series]
+    axis: str = "Day"
+    """What the places are."""
 
     @property
     def largest(self) -> float:
-        """The largest of all figures; 0 without any."""
-        return max((v for s in self.series for v in s.values if v is not None), default=0)
+        """The largest of all figures and ends of intervals; 0 without any."""
+        figures = [v for s in self.series for v in s.values if v is not None]
+        ends = [ends[1] for s in self.series for ends in s.ranges if ends is not None]
+        return max([*figures, *ends], default=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,3 +100,12 @@ def duration(ms: int | None) -> str:
         elif parts:
             break
     return " ".join(parts[:2])
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage, with a digit more where there is not much to see."""
+    if value is None:
+        return "–"
+    value = round(value, 6)
+    digits = 1 if 0 < value < 0.1 or 0.9 < value < 1 else 0
+    return f"{100 * value:.{digits}f}\u00a0%"

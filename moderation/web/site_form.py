@@ -164,9 +164,30 @@ GROUPS = (
         ),
     ),
     Group(
+        "Audit",
+        "How often the service publishes what it should not is known only if somebody looks at "
+        "some of it. They stand in the queue among the held ones, and nothing tells which they "
+        "are.",
+        (
+            Field(
+                "audit_share",
+                "Share of what is published by itself that is looked at",
+                "From 0 to 1; 0: none. Empty: 0.01.",
+                Kind.PROBABILITY,
+            ),
+            Field(
+                "blind_share",
+                "Share of held comments shown without what the service found",
+                "Those to be looked at are shown so, and these hide them. Empty: 0.25.",
+                Kind.PROBABILITY,
+            ),
+        ),
+    ),
+    Group(
         "Notice",
-        "Somebody is told when held comments wait for too long, and again when they no longer do: "
-        "once for each change, and once an hour at most.",
+        "Somebody is told when held comments wait for too long, when the audit shows that too much "
+        "is published that should not be, and when comments look different to the model than they "
+        "did; and again when that is over: once for each change, and once an hour at most.",
         (
             Field(
                 "notify_url",

@@ -46,5 +46,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("shared") / "home"
     # The receivers of the tests are on this machine.
     with running_service(home, webhooks_to_private_addresses="true") as service:
-        service.set_site(SiteSettings(rules=Rules(flood_comments=0, duplicate_hours=0)))
+        service.set_site(
+            SiteSettings(audit_share=0, rules=Rules(flood_comments=0, duplicate_hours=0))
+        )
         yield service

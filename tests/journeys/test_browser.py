@@ -228,7 +228,7 @@ def _above_and_below(element: Locator) -> list[FloatRect]:
 
 @contextmanager
 def _everything_held(service: Service) -> Iterator[None]:
-    usual = SiteSettings(rules=Rules(flood_comments=0, duplicate_hours=0))
+    usual = SiteSettings(audit_share=0, rules=Rules(flood_comments=0, duplicate_hours=0))
     service.set_site(usual.model_copy(update={"thresholds": dict.fromkeys(HEADS, 0.0)}))
     try:
         yield

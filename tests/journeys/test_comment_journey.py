@@ -28,6 +28,7 @@ OTHER_KEY = "another-site-key-0123456789"
 def own_service(tmp_path: Path, database_url: str) -> Iterator[Service]:
     """A service of the test's own, once on each kind of database."""
     with running_service(tmp_path / "home", database_url=database_url) as service:
+        service.set_site(SiteSettings(audit_share=0))
         yield service
 
 

@@ -148,7 +148,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(
 def test_settings_are_tried_shown_saved_and_undone(
     service: Service, browser: Browser, database: Database
 ) -> None:
-    usual = SiteSettings(rules=Rules(flood_comments=0, duplicate_hours=0))
+    usual = SiteSettings(audit_share=0, rules=Rules(flood_comments=0, duplicate_hours=0))
     service.set_site(usual)
     held = service.post_comment(text=UNFRIENDLY, name="Held by its threshold").json["id"]
     assert service.decision_on(held) == "held"

@@ -14,9 +14,11 @@ from moderation.accounts import create_account
 from moderation.db import Database
 from moderation.domain import Role
 from moderation.models import Base, Site
+from moderation.policy import HEADS, SiteSettings
+from moderation.rules import Rules
 from tests.support.browser import Browser, Window, running_browser
 from tests.support.comments import events_of, held_by_worker, row_of
-from tests.support.service import ADMIN_PASSWORD, Service, running_service
+from tests.support.service import ADMIN_PASSWORD, FRIENDLY, Service, running_service
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -508,3 +510,56 @@ def test_a_hostile_comment_is_harmless_and_legible(
             shown.evaluate("element => { element.style.visibility = 'hidden' }")
             assert page.screenshot(clip=box, full_page=True) == before  # type: ignore[arg-type]
             page.screenshot(path=tmp_path / "hostile.png")
+
+
+def test_what_is_published_and_drawn_is_rejected_like_any_other_and_the_estimate_moves(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    everything_passes = SiteSettings(
+        audit_share=1,
+        blind_share=1,
+        thresholds=dict.fromkeys(HEADS, 1.0),
+        rules=Rules(suspect_words=("zeppelin",), flood_comments=0, duplicate_hours=0),
+    )
+    desk.set_site(everything_passes)
+    held = desk.post_comment(text=f"{FRIENDLY} By zeppelin?").json["id"]
+    assert desk.decision_on(held) == "held"
+    drawn = desk.post_comment(text=FRIENDLY, email="eve@example.org", name="Eve").json["id"]
+    assert desk.decision_on(drawn) == "approved"
+    assert desk.published() == [drawn]
+
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        expect(page.locator("[data-tab=held]")).to_have_text("Waiting 2")
+        for comment_id in (held, drawn):
+            why = card(page, comment_id).locator(".why")
+            expect(why).to_have_text(
+                "Waiting: what the service found is shown once you have decided"
+            )
+            expect(card(page, comment_id).locator("mark, .bars")).to_have_count(0)
+        check(window, "cards that do not tell")
+        page.goto(f"/desk/comments/{drawn}/history")
+        expect(page.locator(".steps > li")).to_have_count(1)
+        page.goto("/desk/?order=oldest")
+
+        page.keyboard.press("j")
+        expect_current(page, drawn)
+        page.keyboard.press("d")
+        expect_status(database, page, **statuses((drawn, "rejected")))
+        assert desk.published() == []
+        page.keyboard.press("z")
+        expect_status(database, page, **statuses((drawn, "approved")))
+        assert desk.published() == [drawn]
+        page.goto("/desk/?order=newest")
+        expect_current(page, drawn)
+        page.keyboard.press("d")
+        expect_status(database, page, **statuses((drawn, "rejected")))
+        assert desk.published() == []
+
+        page.goto(f"/desk/comments/{drawn}")
+        expect(card(page, drawn).locator(".bars")).to_be_visible()
+        page.goto("/desk/numbers")
+        row = page.get_by_role("region", name="What is published by itself").get_by_role("row")
+        expect(row.nth(1)).to_contain_text("100\u00a0%")
+        assert row.nth(1).get_by_role("cell").all_inner_texts()[:4] == ["1", "0", "1", "1"]
+        check(window, "the numbers of the audit")

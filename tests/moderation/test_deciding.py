@@ -83,6 +83,7 @@ class TestTheModel:
             "rules",
             "facts",
             "able",
+            "unknown",
             "scores",
             "thresholds",
             "explanation",

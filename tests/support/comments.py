@@ -42,13 +42,14 @@ def new_comment(site_id: int, **fields: Any) -> NewComment:
 
 
 def add_site(database: Database, name: str = "news", **settings: Any) -> int:
-    """A site with these settings and the key `<name>-key`; its id."""
+    """A site with these settings and the key `<name>-key`, without an audit unless they say so; its
+    id."""
     with database.write() as connection:
         return create_site(
             connection,
             name=name,
             key=f"{name}-key",
-            settings=SiteSettings.model_validate(settings),
+            settings=SiteSettings.model_validate({"audit_share": 0} | settings),
         )
 
 

@@ -1,18 +1,21 @@
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from moderation.clock import HOUR, MINUTE
+from moderation.clock import HOUR, MINUTE, now_ms
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.domain import Status
-from moderation.models import QueueNotice
+from moderation.models import DayFigures, Notice
+from moderation.numbers import Bin, Figures, day_of
 from moderation.policy import SiteSettings
 from moderation.review import Change, set_status
 from moderation.site_settings import save, site_named
+from tests.support.audits import decide, drawn
 from tests.support.clock import Clock
 from tests.support.comments import MODERATOR, add_comment, add_site
 from tests.support.receiver import Receiver, running_receiver
@@ -115,7 +118,7 @@ def test_a_failure_is_logged_and_tried_again_after_growing_pauses(
     send(database)
     assert len(receiver.messages) == 6
     with database.read() as connection:
-        state = connection.execute(select(QueueNotice.late, QueueNotice.failures)).one()
+        state = connection.execute(select(Notice.trouble, Notice.failures)).one()
     assert tuple(state) == (True, 0)
 
 
@@ -145,7 +148,7 @@ def test_nobody_is_told_who_does_not_want_to_be(
     add_comment(database, site, status=Status.HELD, age=100 * HOUR)
     send(database)
     with database.read() as connection:
-        assert connection.execute(select(QueueNotice)).all() == []
+        assert connection.execute(select(Notice)).all() == []
 
 
 def test_a_private_address_is_called_only_where_that_is_allowed(
@@ -183,3 +186,72 @@ def test_a_receiver_that_is_changed_is_told_anew(
         save(connection, name="news", before=before, after=after, actor="ada")
     send(database)
     assert events(receiver) == [("news", "queue_late")]
+
+
+def judged(database: Database, site: int, *, wrong: int, right: int) -> None:
+    """So many comments that were drawn for the audit, and people's word on them."""
+    for number in range(wrong + right):
+        to = Status.REJECTED if number < wrong else Status.APPROVED
+        decide(database, drawn(database, site), to)
+
+
+def test_a_site_is_told_that_its_goal_is_missed_and_that_it_is_met_again(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    site = add_site(database, notify_url=receiver.url)
+    judged(database, site, wrong=1, right=2)
+    send(database)
+    assert receiver.messages == []
+    judged(database, site, wrong=3, right=0)
+    send(database)
+    send(database)
+    (message,) = receiver.messages
+    told = json.loads(message.body)
+    assert told.pop("at_least") > told["allowed"]
+    assert told == {
+        "event": "goal_missed",
+        "site": "news",
+        "days": 90,
+        "judged": 6,
+        "wrong": 4,
+        "error": 4 / 6,
+        "allowed": 0.01,
+        "desk": DESK,
+    }
+    # What was wrong leaves the window.
+    clock.ahead = 91 * 24 * HOUR
+    send(database)
+    assert events(receiver) == [("news", "goal_missed"), ("news", "goal_met")]
+
+
+def test_a_site_is_told_of_drift_and_that_it_is_over(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    site = add_site(database, notify_url=receiver.url)
+    today = day_of(now_ms())
+    for day in range(today - 40, today + 40):
+        place = 12 if today - 3 <= day < today + 15 else 2
+        places = Counter({Bin("model-1", place): 100, Bin("model-1", 0): 100})
+        with database.write() as connection:
+            values = Figures(scores=places, unknown=places).to_json()
+            connection.execute(insert(DayFigures).values(day=day, site_id=site, figures=values))
+    clock.ahead = 2 * HOUR
+    send(database)
+    (message,) = receiver.messages
+    told = json.loads(message.body)
+    assert (told["event"], told["model"]) == ("drift", "model-1")
+    assert told["scores"] == told["unknown_words"] > 0.25
+    clock.ahead = 30 * 24 * HOUR
+    send(database)
+    assert events(receiver) == [("news", "drift"), ("news", "drift_over")]
+
+
+def test_one_trouble_does_not_keep_another_from_being_told(
+    database: Database, receiver: Receiver, clock: Clock
+) -> None:
+    site = add_site(database, notify_url=receiver.url, notify_after_minutes=1)
+    add_comment(database, site, status=Status.HELD, age=HOUR)
+    send(database)
+    judged(database, site, wrong=4, right=0)
+    send(database)
+    assert events(receiver) == [("news", "queue_late"), ("news", "goal_missed")]

@@ -46,7 +46,7 @@ OTHER_REASONS = {
 }
 
 TABS = {
-    Tab.HELD: "Held",
+    Tab.HELD: "Waiting",
     Tab.APPROVED: "Approved",
     Tab.REJECTED: "Rejected",
     Tab.ALL: "All",
@@ -134,7 +134,7 @@ def suggested(card: Card) -> ModeratorReason:
     scores, limits = card.evidence.get("scores", {}), card.evidence.get("thresholds", {})
     above = [head for head in scores if scores[head] >= limits[head]]
     above.sort(key=scores.__getitem__, reverse=True)
-    found = (card.row.head, *above, card.row.rule)
+    found = () if card.row.is_blind else (card.row.head, *above, card.row.rule)
     return next((_SUGGESTED[one] for one in found if one in _SUGGESTED), ModeratorReason.OTHER)
 
 

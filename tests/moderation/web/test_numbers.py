@@ -1,15 +1,19 @@
 import html
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import insert
 
 from moderation import accounts
 from moderation.clock import DAY, HOUR, MINUTE, now_ms
 from moderation.db import Database
 from moderation.domain import ActorKind, Role, Status
-from moderation.numbers import close_days
+from moderation.models import DayFigures
+from moderation.numbers import Bin, Figures, close_days, day_of
+from tests.support.audits import decide, drawn
 from tests.support.comments import add_comment, add_site
 from tests.support.events import HELD_BY_MACHINE, add_event
 from tests.support.web import first_site, sign_in
@@ -87,10 +91,14 @@ def test_a_range_and_a_site_can_be_chosen(moderator: FlaskClient, database: Data
 
 def test_behind_each_plot_there_is_a_table(moderator: FlaskClient, database: Database) -> None:
     two_days(database, first_site(moderator))
-    add_event(database, add_comment(database, first_site(moderator)), at=noon(1), **HELD_BY_MACHINE)
+    evidence = {"unknown": 0.2}
+    held = add_comment(database, first_site(moderator))
+    add_event(database, held, at=noon(1), evidence=evidence, **HELD_BY_MACHINE)
+    # Nothing is wrong, and that is to be seen.
+    decide(database, drawn(database, first_site(moderator)), Status.APPROVED)
     page = moderator.get("/desk/numbers").text
     plots = re.findall(r'<figure class="plot".*?</figure>', page, re.DOTALL)
-    assert len(plots) == 6
+    assert len(plots) == 8
     for plot in plots:
         assert "<svg" in plot
         assert "<table" in plot
@@ -134,3 +142,41 @@ def test_a_moderator_sees_the_own_sites_only(client: FlaskClient, database: Data
     assert "Decided by the service 0 " in text_of(page)
     assert "<option>demo" not in page
     assert client.get("/desk/numbers?site=demo").status_code == 422
+
+
+def test_the_audit_says_how_often_what_is_published_is_wrong(
+    moderator: FlaskClient, database: Database
+) -> None:
+    site = first_site(moderator)
+    for to in (Status.APPROVED, Status.REJECTED, Status.REJECTED, None):
+        comment_id = drawn(database, site)
+        if to is not None:
+            decide(database, comment_id, to)
+    for _ in range(96):
+        add_event(database, add_comment(database, site), at=now_ms(), **PASSED)
+    text = text_of(moderator.get("/desk/numbers").text)
+    # Clopper and Pearson's interval of 2 in 3; 4 drawn of 100, by one in twenty.
+    assert "demo 4 1 3 2 67 % 9.4 % to 99.2 % 1.0 % missed 80 %" in text
+
+
+def test_what_comes_in_is_compared_with_the_models_first_days(
+    moderator: FlaskClient, database: Database
+) -> None:
+    site = first_site(moderator)
+    assert "Nothing was decided" in text_of(moderator.get("/desk/numbers").text)
+    today = day_of(now_ms())
+    for day in range(today - 40, today):
+        places = Counter({Bin("model-1", 9 if day > today - 9 else 2): 150, Bin("model-1", 0): 50})
+        with database.write() as connection:
+            values = Figures(scores=places, unknown=Counter({Bin("model-1", 1): 200})).to_json()
+            connection.execute(insert(DayFigures).values(day=day, site_id=site, figures=values))
+    text = text_of(moderator.get("/desk/numbers").text)
+    assert "What comes in has changed" in text
+    assert "Model model-1; another model begins anew." in text
+    assert "Scores, then and now" in text
+    add_site(database, "gazette")
+    assert "Choose a site" in text_of(moderator.get("/desk/numbers").text)
+    assert "has changed" in text_of(moderator.get("/desk/numbers?site=demo").text)
+    until = f"{datetime.now(UTC) - timedelta(days=25):%Y-%m-%d}"
+    early = text_of(moderator.get(f"/desk/numbers?site=demo&since={until}&until={until}").text)
+    assert "Nothing to compare yet" in early

@@ -29,6 +29,8 @@ EVERYTHING = SiteSettings.model_validate(
         "origins": ["https://courier.example", "http://courier.example:8080"],
         "close_after_days": 30,
         "site_feed": True,
+        "audit_share": 0.02,
+        "blind_share": 0.5,
         "notify_url": "https://hooks.example/x?y=z",
         "notify_after_minutes": 15,
     }
@@ -169,5 +171,6 @@ def test_every_group_explains_itself() -> None:
         "Words",
         "Rules",
         "Pages",
+        "Audit",
         "Notice",
     ]

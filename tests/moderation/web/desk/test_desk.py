@@ -93,7 +93,7 @@ class TestQueue:
         assert "Answers" in card
         assert "A bridge?" in card
         assert "0 approved" in card
-        assert "2 held" in card
+        assert "2 waiting" in card
         assert "and 1 similar" in card
         assert 'href="https://news.example/bridge"' in card
         assert 'value="abuse" selected' in card
@@ -139,7 +139,7 @@ class TestQueue:
         assert shown(client) == [own]
         assert client.get(f"/desk/comments/{other}").status_code == 404
         assert decide(client, other).status_code == 404
-        assert "Held <span" in client.get("/desk/").text
+        assert "Waiting <span" in client.get("/desk/").text
         assert "demo" not in re.findall(r'<option value="(\w+)"', client.get("/desk/").text)
 
 
