@@ -102,7 +102,7 @@ def _blank(connection: Connection, ids: Sequence[str]) -> None:
             fingerprint=None,
             language="",
             # It waits for nobody: there is nothing to look at.
-            audit=None,
+            audit="",
             propensity=None,
         )
     )
