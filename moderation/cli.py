@@ -19,6 +19,8 @@ from moderation.user_commands import user
 
 _ELSEWHERE = {
     "worker": "worker.cli:worker",
+    "trainer": "worker.cli:trainer",
+    "models": "training.model_commands:models",
     "train": "training.cli:train",
     "score": "training.cli:score",
     "evaluate": "training.cli:evaluate",
@@ -47,7 +49,7 @@ def cli() -> None:
 
 @cli.command()
 def up() -> None:
-    """Run everything on this machine: Redis, web server and workers."""
+    """Run everything on this machine: Redis, web server, workers and trainer."""
     from moderation.supervisor import Supervisor  # noqa: PLC0415 - loads the model's code
 
     settings = Settings.from_environment()

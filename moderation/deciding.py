@@ -1,7 +1,15 @@
-"""One batch of pending comments: load, score, apply the policy, write. Free of RQ."""
+"""One batch of pending comments: load, score, apply the policy, write. Free of RQ.
 
+The comments of one site in a batch are all scored by one classifier, the one that was the site's
+when the batch was loaded.
+"""
+
+import logging
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
+from moderation import shadows
 from moderation.classifier.language import detect
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document, Prediction
@@ -17,6 +25,9 @@ from moderation.policy import (
 )
 from moderation.review import Actor, Applied, Change, set_status
 from moderation.scorer import Scorer, explain_each, predict_each
+from moderation.shadows import Beside
+
+log = logging.getLogger(__name__)
 
 WORKER = Actor(ActorKind.WORKER, "worker")
 
@@ -32,28 +43,52 @@ def decide_comments(
         batch = gather(connection, comment_ids)
     if not batch:
         return []
+    decisions = decide_each(database, scorer, batch)
     changes = [
-        Change(
-            comment_id=pending.id,
-            to=decision.status,
-            reason=decision.reason,
-            model=decision.model,
-            score=decision.score,
-            fingerprint=pending.fingerprint,
-            language=_language(scorer, pending, decision),
-            evidence=decision.evidence,
-        )
-        for pending, decision in zip(batch, _decisions(scorer, batch), strict=True)
+        change(pending, decision, language)
+        for pending, (decision, language) in zip(batch, decisions, strict=True)
     ]
     with database.write() as connection:
-        return set_status(connection, changes, actor=WORKER)
+        applied = set_status(connection, changes, actor=WORKER)
+    _shadow(database, scorer, batch, [decision for decision, _ in decisions])
+    return applied
 
 
-def _decisions(scorer: Scorer, batch: Sequence[Pending]) -> list[Decision]:
-    classifier = scorer.classifier()
+def decide_each(
+    database: Database, scorer: Scorer, batch: Sequence[Pending]
+) -> list[tuple[Decision, str]]:
+    """The decision about each comment, explained, and the comment's language where a moderator may
+    look at it; the batch goes site by site."""
+    found: list[tuple[Decision, str]] = []
+    for model, together in groupby(batch, key=attrgetter("current")):
+        classifier = scorer.for_site(database, model)
+        found += _decisions(classifier, list(together))
+    return found
+
+
+def change(pending: Pending, decision: Decision, language: str) -> Change:
+    """The wish that a decision comes to."""
+    return Change(
+        comment_id=pending.id,
+        to=decision.status,
+        reason=decision.reason,
+        model=decision.model,
+        score=decision.score,
+        fingerprint=pending.fingerprint,
+        language=language,
+        evidence=decision.evidence,
+    )
+
+
+def _decisions(
+    classifier: Classifier | None, batch: Sequence[Pending]
+) -> list[tuple[Decision, str]]:
     if classifier is None:
-        return [_decision(pending, None, None, SCORER_UNAVAILABLE) for pending in batch]
-    documents = [Document(p.facts.text, p.facts.name, p.facts.website) for p in batch]
+        return [
+            (decision := _decision(p, None, None, SCORER_UNAVAILABLE), _language(None, p, decision))
+            for p in batch
+        ]
+    documents = _documents(batch)
     predictions, reading = predict_each(classifier, documents)
     decisions = [
         _decision(pending, classifier, prediction, SCORER_FAILED)
@@ -62,18 +97,26 @@ def _decisions(scorer: Scorer, batch: Sequence[Pending]) -> list[Decision]:
     heads = [decision.head for decision in decisions]
     explanations = explain_each(classifier, documents, heads, reading)
     return [
-        explained(decision, explanation) if explanation and decision.score is not None else decision
-        for decision, explanation in zip(decisions, explanations, strict=True)
+        (
+            explained(decision, explanation)
+            if explanation and decision.score is not None
+            else decision,
+            _language(classifier, pending, decision),
+        )
+        for pending, decision, explanation in zip(batch, decisions, explanations, strict=True)
     ]
 
 
-def _language(scorer: Scorer, pending: Pending, decision: Decision) -> str:
+def _documents(batch: Sequence[Pending]) -> list[Document]:
+    return [Document(p.facts.text, p.facts.name, p.facts.website) for p in batch]
+
+
+def _language(classifier: Classifier | None, pending: Pending, decision: Decision) -> str:
     """The language of a comment that a moderator may look at; asked of few, because it takes as
     long as scoring. Where the detector is not sure, what a model of one language is able to judge
     is in that language."""
     if decision.status is Status.APPROVED:
         return ""
-    classifier = scorer.classifier()
     known = classifier.languages if classifier and decision.evidence.get("able") else ()
     return detect(pending.facts.text) or (known[0] if len(known) == 1 else "")
 
@@ -89,3 +132,37 @@ def _decision(
         thresholds=classifier.thresholds if classifier else {},
         unavailable=otherwise,
     )
+
+
+def _shadow(
+    database: Database, scorer: Scorer, batch: Sequence[Pending], decisions: Sequence[Decision]
+) -> None:
+    """Keep what the models that shadow would have decided. What was decided is written already, and
+    no failure here is the caller's."""
+    try:
+        rows = [
+            row
+            for model, pairs in groupby(
+                zip(batch, decisions, strict=True), key=lambda pair: pair[0].shadow
+            )
+            if model is not None and (classifier := scorer.adapted(database, model)) is not None
+            for row in _beside(model.id, classifier, list(pairs))
+        ]
+        if rows:
+            with database.write() as connection:
+                shadows.record(connection, rows)
+    except Exception:
+        log.exception("what the shadow would have decided is lost")
+
+
+def _beside(
+    model_id: int, classifier: Classifier, pairs: Sequence[tuple[Pending, Decision]]
+) -> list[Beside]:
+    batch = list(map(itemgetter(0), pairs))
+    predictions, _ = predict_each(classifier, _documents(batch))
+    return [
+        Beside(
+            model_id, pending.id, _decision(pending, classifier, prediction, SCORER_FAILED), live
+        )
+        for (pending, live), prediction in zip(pairs, predictions, strict=True)
+    ]

@@ -1,6 +1,7 @@
 """The words of the trade that every layer shares; no Flask, SQL or Redis here."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -62,17 +63,23 @@ class Role(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an event tells of. Only `DECISION` and `UNDO` may change a status."""
+    """What an event tells of. Only `DECISION`, `UNDO` and `RESCORE` may change a status."""
 
     DECISION = "decision"
     UNDO = "undo"
     """A moderator took a decision of his own back; the status before it is restored."""
+    RESCORE = "rescore"
+    """The service scored a held comment again, with another model; it may approve it then."""
     NOTE = "note"
     """A moderator wrote something about the comment, for other moderators."""
     LOOK = "look"
     """A moderator asked for the e-mail address."""
     AUTHOR = "author"
     """A moderator trusted or blocked the comment's author, or let the usual rules apply again."""
+
+
+CHANGING = frozenset({EventKind.DECISION, EventKind.UNDO, EventKind.RESCORE})
+"""Events that may have changed a status."""
 
 
 class ModeratorReason(StrEnum):
@@ -100,3 +107,11 @@ class Standing(StrEnum):
     """The model does not hold their comments; rules that speak still do."""
     BLOCKED = "blocked"
     """Their comments are rejected."""
+
+
+class ModelRef(NamedTuple):
+    """One of a site's own models, as whoever scores knows it."""
+
+    id: int
+    version: str
+    """Names its content: models of one version score alike."""

@@ -74,6 +74,23 @@ class SiteSettings(BaseModel):
     notify_after_minutes: int = Field(
         60, ge=1, le=100_000, description="How long a held comment may wait, in minutes."
     )
+    retrain_after_labels: int | None = Field(
+        200,
+        ge=10,
+        le=1_000_000,
+        description="Train the site's own model anew after so many new labels; none: not by them.",
+    )
+    retrain_every_days: int | None = Field(
+        None,
+        ge=1,
+        le=366,
+        description="Train it anew after so many days, if there are new labels; none: not by time.",
+    )
+    promote_automatically: bool = Field(
+        False,
+        description="Let a new model decide as soon as the gate recommends it; "
+        "otherwise a person promotes it.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,23 @@ from threading import Lock, Thread
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Retry, Worker
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from moderation.clock import now_ms
 
 
 class QueueName(StrEnum):
-    """Every queue, what matters most first: a worker takes from them in this order."""
+    """Every queue."""
 
     DECIDE = "decide"
     MAINTENANCE = "maintenance"
+    TRAIN = "train"
+    """The trainer's, so that nothing that decides waits for a training."""
+
+
+DECIDING = (QueueName.DECIDE, QueueName.MAINTENANCE)
+"""What the workers take from, what matters most first."""
 
 
 class JobPath(StrEnum):
@@ -34,6 +40,8 @@ class JobPath(StrEnum):
     DECIDE = "worker.jobs.decide"
     SWEEP = "worker.jobs.sweep"
     NOTIFY = "worker.jobs.notify"
+    RESCORE = "worker.jobs.rescore"
+    TRAIN = "worker.jobs.train"
 
 
 SERIALIZER = JSONSerializer
@@ -41,8 +49,13 @@ SERIALIZER = JSONSerializer
 # A batch takes well under a second; what takes a minute hangs.
 DECIDE_TIMEOUT = 60
 
+# A training takes a minute or two; what takes an hour hangs.
+TRAIN_TIMEOUT = 3600
+
 # Seconds between tries of a job that failed. The sweep comes to what fails after the last one.
 DECIDE_RETRY = [1, 5, 15]
+
+_ON_ITS_WAY = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED, JobStatus.DEFERRED)
 
 # Results are of no use to anybody; a failed job is kept for a week, to be looked at.
 RESULT_TTL = 0
@@ -90,6 +103,47 @@ def enqueue_decide(connection: Redis, comment_ids: Sequence[str]) -> None:
         failure_ttl=FAILURE_TTL,
         retry=Retry(max=len(DECIDE_RETRY), interval=DECIDE_RETRY),
         description="decide",
+    )
+
+
+def enqueue_train(connection: Redis, run_id: int) -> None:
+    """Have the trainer do this run, unless it has been told already.
+
+    Raises:
+        redis.exceptions.RedisError: Redis did not take it; the sweep will try again.
+    """
+    _enqueue_once(
+        connection, QueueName.TRAIN, JobPath.TRAIN, run_id, f"train-{run_id}", TRAIN_TIMEOUT
+    )
+
+
+def enqueue_rescore(connection: Redis, site_id: int, after: str) -> None:
+    """Have a worker score the held comments of a site that come after this one again, when there
+    is nothing to decide, unless one has been told already.
+
+    Raises:
+        redis.exceptions.RedisError: Redis did not take it; the sweep will try again.
+    """
+    job_id = f"rescore-{site_id}-{after or 'first'}"
+    _enqueue_once(
+        connection, QueueName.MAINTENANCE, JobPath.RESCORE, site_id, job_id, DECIDE_TIMEOUT
+    )
+
+
+def _enqueue_once(
+    connection: Redis, name: QueueName, job: JobPath, number: int, job_id: str, timeout: int
+) -> None:
+    known = Job.exists(job_id, connection) and Job.fetch(job_id, connection, serializer=SERIALIZER)
+    if known and known.get_status() in _ON_ITS_WAY:
+        return
+    queue(connection, name).enqueue(
+        job,
+        number,
+        job_id=job_id,
+        job_timeout=timeout,
+        result_ttl=RESULT_TTL,
+        failure_ttl=FAILURE_TTL,
+        description=job_id,
     )
 
 
@@ -157,8 +211,8 @@ class DecideNotifier:
 
 
 def workers(connection: Redis) -> int:
-    """How many worker processes are there to take jobs."""
-    return len(Worker.all(connection=connection))
+    """How many worker processes are there to decide comments."""
+    return len(Worker.all(queue=queue(connection, QueueName.DECIDE)))
 
 
 def oldest_waiting(connection: Redis) -> int | None:

@@ -6,7 +6,6 @@ from the change alone. What is counted in a window of time (repeats, floods) was
 window of then: that a window gets longer or shorter is not rehearsed.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from moderation.classifier.prediction import REJECT, Prediction, Reason
-from moderation.domain import ActorKind, Standing, Status
+from moderation.domain import ActorKind, Status
+from moderation.facts import remembered
 from moderation.models import Comment, Event
 from moderation.policy import Decision, SiteSettings, decide
-from moderation.rules import NEARLY_THE_SAME, Facts
+from moderation.rules import Facts
 
 DECISIONS = 1_000
 """So many of the latest are tried."""
@@ -98,9 +98,10 @@ def _latest(connection: Connection, site_id: int) -> Sequence[Row[Any]]:
         select(latest, Event.model, Event.evidence)
         .join(Event, Event.comment_id == latest.c.id)
         .where(Event.actor_kind == ActorKind.WORKER)
-        .order_by(latest.c.id.desc())
+        .order_by(latest.c.id.desc(), Event.id)
     )
-    return connection.execute(query).all()
+    # What was scored again counts as it was scored last.
+    return list({row.id: row for row in connection.execute(query)}.values())
 
 
 def _decision(row: Any, settings: SiteSettings, thresholds: Thresholds) -> Decision:
@@ -118,22 +119,4 @@ def _prediction(evidence: Mapping[str, Any]) -> Prediction | None:
 
 
 def _facts(row: Any) -> Facts:
-    known = dict(row.evidence.get("facts") or _guessed(row.evidence))
-    standing = known.pop("standing", None)
-    return Facts(
-        text=row.text,
-        name=row.name,
-        website=row.website,
-        standing=Standing(standing) if standing else None,
-        **known,
-    )
-
-
-def _guessed(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a decision from before they were stored: as the rules that spoke tell."""
-    spoke = {finding["rule"] for finding in evidence.get("rules", [])}
-    return {
-        "author_approved": "first_comment" not in spoke,
-        "earlier_from_sender": sys.maxsize if "flood" in spoke else 0,
-        "agreement": NEARLY_THE_SAME if "duplicate" in spoke else 0,
-    }
+    return Facts(text=row.text, name=row.name, website=row.website, **remembered(row.evidence))

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     insert,
-    literal_column,
     select,
     update,
 )
@@ -25,7 +24,15 @@ from moderation import alike, labels
 from moderation.accounts import AccountRef
 from moderation.clock import now_ms
 from moderation.db import execute_many, to_json
-from moderation.domain import PEOPLE, ActorKind, EventKind, LabelSource, Selection, Status
+from moderation.domain import (
+    CHANGING,
+    PEOPLE,
+    ActorKind,
+    EventKind,
+    LabelSource,
+    Selection,
+    Status,
+)
 from moderation.errors import NotFound
 from moderation.ids import new_id
 from moderation.labels import NewLabel
@@ -46,7 +53,7 @@ _WRITE = (
         uncertainty=bindparam("uncertain"),
         harm=bindparam("harmful"),
         language=bindparam("written_in"),
-        version=Comment.version + literal_column("1"),
+        version=bindparam("becomes"),
     )
 )
 
@@ -95,16 +102,20 @@ class Applied(NamedTuple):
 def set_status(connection: Connection, changes: Sequence[Change], *, actor: Actor) -> list[Applied]:
     """Make those changes that are still allowed, each with its event; return them.
 
-    A worker moves a comment only out of `pending`. A person moves it from any status to approved,
-    held or rejected, as long as nobody else did since `seen_version`, and what he decides becomes a
-    label. What is not allowed is left out, silently: the caller compares. Ids that do not exist are
-    left out too.
+    A worker moves a comment only out of `pending`; or, scoring it again (`EventKind.RESCORE`), from
+    held to held or approved, where no person ever decided about it and it is in `seen_version`. A
+    person moves it from any status to approved, held or rejected, as long as nobody else did since
+    `seen_version`, and what he decides becomes a label. What is not allowed is left out, silently:
+    the caller compares. Ids that do not exist are left out too.
     """
     current = _lock(connection, [change.comment_id for change in changes])
+    again = [c.comment_id for c in changes if c.kind is EventKind.RESCORE]
+    settled = _decided_by_people(connection, again) if again else frozenset()
     allowed = [
         (change, row)
         for change in changes
-        if (row := current.get(change.comment_id)) is not None and _allowed(change, row, actor)
+        if (row := current.get(change.comment_id)) is not None
+        and _allowed(change, row, actor, settled)
     ]
     if not allowed:
         return []
@@ -116,8 +127,8 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
     if actor.kind in PEOPLE:
         _keep_labels(connection, allowed, actor)
     return [
-        Applied(change.comment_id, Status(row.status), change.to, row.version + 1)
-        for change, row in allowed
+        Applied(change.comment_id, Status(row.status), change.to, new["becomes"])
+        for (change, row), new in zip(allowed, values, strict=True)
     ]
 
 
@@ -148,7 +159,23 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
     return {row.id: row for row in connection.execute(query).all()}
 
 
-def _allowed(change: Change, row: Any, actor: Actor) -> bool:
+def _decided_by_people(connection: Connection, ids: Sequence[str]) -> Collection[str]:
+    """Those of the comments about which a person ever decided, whether or not it was taken back."""
+    query = select(Event.comment_id).where(
+        Event.comment_id.in_(ids), Event.actor_kind.in_(PEOPLE), Event.kind.in_(CHANGING)
+    )
+    return frozenset(connection.scalars(query))
+
+
+def _allowed(change: Change, row: Any, actor: Actor, settled: Collection[str]) -> bool:
+    if change.kind is EventKind.RESCORE:
+        return (
+            actor.kind is ActorKind.WORKER
+            and row.status == Status.HELD
+            and change.to in (Status.HELD, Status.APPROVED)
+            and row.version == change.seen_version
+            and row.id not in settled
+        )
     if change.to is Status.PENDING:
         return False
     if actor.kind is ActorKind.WORKER:
@@ -170,6 +197,8 @@ def _values(change: Change, row: Any, actor: Actor) -> dict[str, Any]:
         "uncertain": ranked.uncertainty,
         "harmful": ranked.harm,
         "written_in": row.language if change.language is None else change.language,
+        # What is scored again and still held is not what a moderator has to look at anew.
+        "becomes": row.version + (change.kind is not EventKind.RESCORE or row.status != change.to),
     }
 
 
@@ -347,7 +376,7 @@ def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Deci
     query = (
         select(Event, Comment.version)
         .join(Comment, Comment.id == Event.comment_id)
-        .where(Event.comment_id.in_(ids), Event.kind.in_(_CHANGING))
+        .where(Event.comment_id.in_(ids), Event.kind.in_(CHANGING))
     )
     return {
         event.comment_id: Decided(
@@ -360,9 +389,6 @@ def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Deci
         )
         for event in _in_order(connection, query)
     }
-
-
-_CHANGING = (EventKind.DECISION, EventKind.UNDO)
 
 
 def _restored(status: str) -> Status:
@@ -425,7 +451,7 @@ def _own_events(connection: Connection, moderator: AccountRef) -> Iterator[Any]:
         .where(
             Event.actor_kind == ActorKind.MODERATOR,
             Event.actor == moderator.name,
-            Event.kind.in_(_CHANGING),
+            Event.kind.in_(CHANGING),
         )
         .order_by(Event.id.desc())
         .limit(_CHUNK)
@@ -448,7 +474,7 @@ def _earlier_reasons(connection: Connection, events: Sequence[Any]) -> dict[int,
     for part in _parts(list(wanted)):
         reasons: dict[str, str] = {}
         query = select(Event.id, Event.comment_id, Event.reason).where(
-            Event.comment_id.in_(part), Event.kind.in_(_CHANGING)
+            Event.comment_id.in_(part), Event.kind.in_(CHANGING)
         )
         for row in _in_order(connection, query):
             if row.id == wanted[row.comment_id]:

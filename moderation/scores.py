@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, cast, exists, func, s
 from moderation import queue, review
 from moderation.accounts import AccountRef
 from moderation.db import Database
-from moderation.domain import EventKind, Status
+from moderation.domain import CHANGING, Status
 from moderation.models import Comment, Event
 from moderation.queue import QueueFilter, Row
 
@@ -131,6 +131,6 @@ def _conditions(
     changed = exists().where(
         Event.comment_id == Comment.id,
         Event.id > marker,
-        Event.kind.in_((EventKind.DECISION, EventKind.UNDO)),
+        Event.kind.in_(CHANGING),
     )
     return [*queue.conditions(connection, wanted), ~changed]

@@ -10,7 +10,7 @@ from moderation.clock import now_ms
 from moderation.errors import Conflict, NotFound
 from moderation.models import QueueNotice, SettingChange, Site
 from moderation.policy import SiteSettings
-from moderation.sites import SiteRef, add_key, create_site, new_key, revoke_key
+from moderation.sites import SiteRef, add_key, create_site, find, new_key, revoke_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,10 @@ def site_named(connection: Connection, name: str, *, locked: bool = False) -> Si
     Raises:
         NotFound: there is no such site.
     """
-    query = select(Site.id, Site.name, Site.settings).where(Site.name == name)
-    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
-    if row is None:
+    site = find(connection, Site.name == name, locked=locked)
+    if site is None:
         raise NotFound(f"there is no site {name}")
-    return SiteRef(row.id, row.name, SiteSettings.model_validate(row.settings))
+    return site
 
 
 def save(

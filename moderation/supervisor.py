@@ -1,4 +1,4 @@
-"""Runs all of the service on one machine: Redis, the web server and the workers.
+"""Runs all of the service on one machine: Redis, the web server, the workers and the trainer.
 
 Starts them in the order in which they need one another, starts again what dies, and stops them in
 the opposite order.
@@ -120,7 +120,7 @@ class Supervisor:
             _PARENT_VARIABLE: str(os.getpid()),
         }
         log.info("starting; the first time, preparing the classifier takes up to half a minute")
-        for command in ("worker", "web"):
+        for command in ("worker", "web", "trainer"):
             part = Part(command, environment)
             self._parts.append(part)
             part.start()

@@ -1,14 +1,26 @@
 """What RQ calls. Each job may run twice, or late, without harm."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from threading import Thread
 
+from redis import Redis
+
+from moderation import site_models, training_runs
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.deciding import decide_comments
+from moderation.errors import Conflict
 from moderation.numbers import close_days
-from moderation.queues import connect, enqueue_decide, oldest_waiting
+from moderation.queues import (
+    connect,
+    enqueue_decide,
+    enqueue_rescore,
+    enqueue_train,
+    oldest_waiting,
+)
+from moderation.rescoring import rescore as rescore_held
 from moderation.scorer import Scorer
 from worker.notices import send_notices
 from worker.sweeping import sweep as find_lost
@@ -27,7 +39,44 @@ def sweep() -> None:
     )
     for comment_ids in lost:
         enqueue_decide(redis, comment_ids)
+    _sweep_trainings(redis)
+    with _database().read() as connection:
+        unfinished = list(site_models.to_rescore(connection))
+    for site_id, after in unfinished:
+        enqueue_rescore(redis, site_id, after)
     close_days(_database())
+
+
+def _sweep_trainings(redis: Redis) -> None:
+    """Have trained what is due, or waits and was lost on its way; note what was killed."""
+    with _database().read() as connection:
+        due = training_runs.due(connection)
+    with _database().write() as connection:
+        training_runs.mark_interrupted(connection)
+        for site_id, why in due:
+            with suppress(Conflict):
+                training_runs.ask(connection, site_id, by=why)
+        waiting = training_runs.queued(connection)
+    for run_id in waiting:
+        enqueue_train(redis, run_id)
+
+
+def rescore(site_id: int) -> None:
+    """Score the next held comments of a site again, and have the rest done later."""
+    with _database().read() as connection:
+        after = dict(site_models.to_rescore(connection)).get(site_id)
+    if after is None:
+        return
+    last = rescore_held(_database(), scorer(), site_id, after)
+    if last is not None:
+        enqueue_rescore(connect(_settings().redis), site_id, last)
+
+
+def train(run_id: int) -> None:
+    """Train a site's model. In the trainer's process alone, which is forked for it."""
+    from training.retraining import retrain  # noqa: PLC0415 - scikit-learn, for nobody else
+
+    retrain(_database(), scorer(), run_id)
 
 
 def notify() -> None:

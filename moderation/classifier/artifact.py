@@ -14,11 +14,10 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from moderation.classifier import DEFAULT_ARTIFACT as DEFAULT_ARTIFACT
 from moderation.classifier.features import Tables
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.pipeline import Classifier
-
-DEFAULT_ARTIFACT = Path(__file__).with_name("default.safetensors")
 
 FORMAT = 3
 """Raised whenever the features change: a model means nothing to features it was not trained on."""

@@ -51,6 +51,9 @@ def deed(event: EventRecord) -> str:
         )
     if event.kind is EventKind.UNDO:
         return f"took a decision back: it is {event.to_status} again"
+    if event.kind is EventKind.RESCORE:
+        again = event.to_status is event.from_status
+        return "scored it again: " + ("it stays held" if again else f"it is {event.to_status}")
     before = "" if event.from_status is Status.PENDING else f"; it was {event.from_status} before"
     return _DID.get(event.to_status, f"made it {event.to_status}") + before
 

@@ -156,6 +156,33 @@ GROUPS = (
         ),
     ),
     Group(
+        "Learning",
+        "The site’s own model learns from what its moderators decide. A new one is compared with "
+        "the present one on later decisions before it may take its place.",
+        (
+            Field(
+                "retrain_after_labels",
+                "Train anew after",
+                "Empty: not by their number.",
+                Kind.OPTIONAL_NUMBER,
+                "new labels",
+            ),
+            Field(
+                "retrain_every_days",
+                "Train anew every",
+                "If there are new labels. Empty: not by time.",
+                Kind.OPTIONAL_NUMBER,
+                "days",
+            ),
+            Field(
+                "promote_automatically",
+                "Let a recommended model decide at once",
+                "Otherwise somebody promotes it.",
+                Kind.CHECKBOX,
+            ),
+        ),
+    ),
+    Group(
         "Notice",
         "Somebody is told when held comments wait for too long, and again when they no longer do: "
         "once for each change, and once an hour at most.",
@@ -210,7 +237,8 @@ def parse(form: MultiDict[str, str]) -> SiteSettings:
             errors.append(FieldError(name, str(error)))
             continue
         parent, _, last = name.rpartition(".")
-        if value is not None:
+        # Nothing is typed where the default is not wanted; of a threshold, where the model's is.
+        if value is not None or not parent:
             (values[parent] if parent else values)[last] = value
     try:
         settings = SiteSettings.model_validate(values)
