@@ -48,11 +48,7 @@ class Sample:
 def sample(
     labelled: Sequence[Labelled], scores: Sequence[float | None], *, imports_complete: bool = False
 ) -> Sample:
-    """Those of the labelled comments that say something about a threshold, and how much.
-
-    What was held is all looked at; what was published counts if it was drawn at random, for as many
-    as there are for one drawn. Left out are corrections of what somebody stumbled upon, comments on
-    which a rule spoke, and weak labels.
+    """Those of the labelled comments that say something about a threshold: see `weighed`.
 
     Args:
         labelled: one for each comment: `labels.effective`.
@@ -60,19 +56,32 @@ def sample(
             None where it is not able to judge.
         imports_complete: whether what was imported is all that another system was sent.
     """
-    usable = {Selection.HELD, Selection.AUDIT} | (
-        {Selection.IMPORTED} if imports_complete else set()
-    )
+    places, weights = weighed(labelled, imports=imports_complete)
     rows = [
-        (score, label.unwanted, 1 / label.propensity, _stratum(label))
-        for label, score in zip(labelled, scores, strict=True)
-        if score is not None
-        and not label.rule
-        and label.selection in usable
-        and label.strength >= STRONG
+        (score, labelled[place].unwanted, weight)
+        for place, weight in zip(places, weights, strict=True)
+        if (score := scores[place]) is not None
     ]
-    table = np.array(rows, float).reshape(-1, 4)
-    return Sample(table[:, 0], table[:, 1], _smoothed(table[:, 2], table[:, 3]))
+    return Sample(*np.array(rows, float).reshape(-1, 3).T)
+
+
+def weighed(labelled: Sequence[Labelled], *, imports: bool) -> tuple[list[int], Floats]:
+    """Places of the labels that together are a picture of all comments on which a model decides,
+    and for how many each stands.
+
+    What was held is all looked at; what was published counts if it was drawn at random, for as many
+    as there are for one drawn. Left out are corrections of what somebody stumbled upon, comments on
+    which a rule spoke, weak labels, and what was imported unless `imports`.
+    """
+    usable = {Selection.HELD, Selection.AUDIT} | ({Selection.IMPORTED} if imports else set())
+    places = [
+        place
+        for place, label in enumerate(labelled)
+        if label.selection in usable and not label.rule and label.strength >= STRONG
+    ]
+    chosen = [labelled[place] for place in places]
+    weights = np.array([1 / label.propensity for label in chosen], float)
+    return places, _smoothed(weights, np.array([_stratum(label) for label in chosen], float))
 
 
 def _stratum(label: Labelled) -> float:
