@@ -112,9 +112,8 @@ def enqueue_train(connection: Redis, run_id: int) -> None:
     Raises:
         redis.exceptions.RedisError: Redis did not take it; the sweep will try again.
     """
-    _enqueue_once(
-        connection, QueueName.TRAIN, JobPath.TRAIN, run_id, f"train-{run_id}", TRAIN_TIMEOUT
-    )
+    train = queue(connection, QueueName.TRAIN)
+    _enqueue_once(train, JobPath.TRAIN, run_id, f"train-{run_id}", timeout=TRAIN_TIMEOUT)
 
 
 def enqueue_rescore(connection: Redis, site_id: int, after: str) -> None:
@@ -125,18 +124,15 @@ def enqueue_rescore(connection: Redis, site_id: int, after: str) -> None:
         redis.exceptions.RedisError: Redis did not take it; the sweep will try again.
     """
     job_id = f"rescore-{site_id}-{after or 'first'}"
-    _enqueue_once(
-        connection, QueueName.MAINTENANCE, JobPath.RESCORE, site_id, job_id, DECIDE_TIMEOUT
-    )
+    maintenance = queue(connection, QueueName.MAINTENANCE)
+    _enqueue_once(maintenance, JobPath.RESCORE, site_id, job_id, timeout=DECIDE_TIMEOUT)
 
 
-def _enqueue_once(
-    connection: Redis, name: QueueName, job: JobPath, number: int, job_id: str, timeout: int
-) -> None:
-    known = Job.exists(job_id, connection) and Job.fetch(job_id, connection, serializer=SERIALIZER)
-    if known and known.get_status() in _ON_ITS_WAY:
+def _enqueue_once(to: Queue, job: JobPath, number: int, job_id: str, *, timeout: int) -> None:
+    known = to.fetch_job(job_id)
+    if known is not None and known.get_status() in _ON_ITS_WAY:
         return
-    queue(connection, name).enqueue(
+    to.enqueue(
         job,
         number,
         job_id=job_id,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from moderation.clock import now_ms
@@ -77,9 +77,7 @@ def record(connection: Connection, rows: Iterable[Beside]) -> None:
 
 def forget(connection: Connection, comment_ids: Sequence[str]) -> None:
     """Delete what shadows said of these comments."""
-    connection.execute(
-        ShadowScore.__table__.delete().where(ShadowScore.comment_id.in_(comment_ids))
-    )
+    connection.execute(delete(ShadowScore).where(ShadowScore.comment_id.in_(comment_ids)))
 
 
 def agreement(connection: Connection, model_id: int) -> Agreement:

@@ -147,7 +147,7 @@ def model(connection: Connection, site_id: int, version: str) -> StoredModel:
     query = select(*_SHOWN).where(
         SiteModel.site_id == site_id, SiteModel.version.endswith(version, autoescape=True)
     )
-    found = connection.execute(query).all()
+    found = connection.execute(query.order_by(SiteModel.id)).all()
     found = [row for row in found if row.version == version] or found
     if not found or not version:
         raise NotFound(f"the site has no model {version}")
@@ -233,7 +233,7 @@ def refuse(connection: Connection, site_id: int, version: str, *, actor: str) ->
     connection.execute(
         update(SiteModel).where(SiteModel.id == wanted.id).values(refused_at=now_ms())
     )
-    _record(connection, site_id, Deed.REFUSE, actor, wanted.id, None)
+    _record(connection, site_id, Deed.REFUSE, actor, before=wanted.id)
 
 
 def shadow(
@@ -256,7 +256,7 @@ def shadow(
     connection.execute(
         update(SiteChoice).where(SiteChoice.site_id == site_id).values(shadow_id=new)
     )
-    _record(connection, site_id, Deed.SHADOW, actor, present, new)
+    _record(connection, site_id, Deed.SHADOW, actor, before=present, after=new)
     return None if wanted is None else model(connection, site_id, wanted.version)
 
 
@@ -349,7 +349,7 @@ def _choose(
         connection.execute(
             update(SiteModel).where(SiteModel.id == model_id).values(promoted_at=now_ms())
         )
-    _record(connection, site_id, deed, actor, choice.current_id, model_id)
+    _record(connection, site_id, deed, actor, before=choice.current_id, after=model_id)
 
 
 def _record(
@@ -357,8 +357,9 @@ def _record(
     site_id: int,
     deed: Deed,
     actor: str,
-    before: int | None,
-    after: int | None,
+    *,
+    before: int | None = None,
+    after: int | None = None,
 ) -> None:
     connection.execute(
         insert(ModelChange).values(
@@ -369,15 +370,12 @@ def _record(
 
 def _before(connection: Connection, site_id: int, model_id: int) -> int | None:
     """What decided before the model was promoted, and was not refused since."""
-    promotions = dict(
-        connection.execute(
-            select(ModelChange.to_id, ModelChange.from_id)
-            .where(ModelChange.site_id == site_id, ModelChange.deed == Deed.PROMOTE)
-            .order_by(ModelChange.id)
-        )
-        .tuples()
-        .all()
+    query = (
+        select(ModelChange.to_id, ModelChange.from_id)
+        .where(ModelChange.site_id == site_id, ModelChange.deed == Deed.PROMOTE)
+        .order_by(ModelChange.id)
     )
+    promotions = {row.to_id: row.from_id for row in connection.execute(query)}
     refused = set(
         connection.scalars(
             select(SiteModel.id).where(

@@ -21,7 +21,6 @@ from typing import IO
 from redis.exceptions import RedisError
 
 from moderation.bootstrap import FirstSecrets, bootstrap
-from moderation.classifier.artifact import ArtifactError, load
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
@@ -231,6 +230,9 @@ def _check_port(settings: Settings) -> None:
 
 
 def _check_model(settings: Settings) -> None:
+    # Here, because the trainer uses this module and is not to have all of that in memory.
+    from moderation.classifier.artifact import ArtifactError, load  # noqa: PLC0415
+
     try:
         load(settings.model)
     except ArtifactError as error:

@@ -4,7 +4,6 @@ A site has one run at a time that is not over. A run says every few seconds that
 has not for a while was killed, and counts as interrupted: what it would still store is refused.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -145,6 +144,12 @@ def last_label_id(connection: Connection, run_id: int) -> int:
     return connection.execute(query).scalar_one()
 
 
+def any_unfinished(connection: Connection) -> bool:
+    """Whether a run of any site is not over."""
+    query = select(TrainingRun.id).where(TrainingRun.state.in_(UNFINISHED)).limit(1)
+    return connection.scalar(query) is not None
+
+
 def queued(connection: Connection) -> list[int]:
     """The runs that wait to begin."""
     query = select(TrainingRun.id).where(TrainingRun.state == State.QUEUED)
@@ -170,10 +175,10 @@ def due(connection: Connection) -> list[tuple[int, str]]:
     """The sites whose model is to be trained by their settings, each with the reason, which
     `ask` takes for who asked."""
     found = []
-    for site_id, stored in connection.execute(select(Site.id, Site.settings)).tuples():
-        why = _why_due(connection, site_id, SiteSettings.model_validate(stored))
+    for row in connection.execute(select(Site.id, Site.settings)).all():
+        why = _why_due(connection, row.id, SiteSettings.model_validate(row.settings))
         if why:
-            found.append((site_id, why))
+            found.append((row.id, why))
     return found
 
 
@@ -213,10 +218,10 @@ def _why_due(connection: Connection, site_id: int, settings: SiteSettings) -> st
     if wanted is None and days is None:
         return ""
     now = now_ms()
-    last = _latest(connection, site_id, State)
+    last = _latest(connection, site_id, *State)
     if last is not None and (last.state in UNFINISHED or now - last.asked_at < _PAUSE):
         return ""
-    done = _latest(connection, site_id, {State.DONE})
+    done = _latest(connection, site_id, State.DONE)
     since, at = (done.last_label_id, done.asked_at) if done else (0, 0)
     new = labels.count_since(connection, site_id, since)
     if wanted is not None and new >= wanted:
@@ -226,10 +231,10 @@ def _why_due(connection: Connection, site_id: int, settings: SiteSettings) -> st
     return ""
 
 
-def _latest(connection: Connection, site_id: int, states: Collection[State]) -> Any:
+def _latest(connection: Connection, site_id: int, *states: State) -> Any:
     query = (
         select(TrainingRun.state, TrainingRun.asked_at, TrainingRun.last_label_id)
-        .where(TrainingRun.site_id == site_id, TrainingRun.state.in_(list(states)))
+        .where(TrainingRun.site_id == site_id, TrainingRun.state.in_(states))
         .order_by(TrainingRun.id.desc())
         .limit(1)
     )

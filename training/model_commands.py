@@ -1,7 +1,6 @@
 """`moderation models …`: the models of sites, as on the desk's page for them."""
 
 import sys
-from datetime import datetime
 
 import click
 from rich.console import Console
@@ -15,7 +14,7 @@ from moderation.classifier.artifact import ArtifactError
 from moderation.clock import to_datetime
 from moderation.commands import changing, open_database
 from moderation.config import Settings
-from moderation.errors import Conflict, NotFound
+from moderation.errors import Conflict
 from moderation.scorer import Scorer
 from moderation.site_models import GENERAL, StoredModel
 from moderation.training_runs import State
@@ -37,7 +36,7 @@ def models() -> None:
 @click.argument("site")
 def list_models(site: str) -> None:
     """Show the models of SITE, its latest trainings, and who changed which model decides."""
-    with open_database().read() as connection:
+    with changing() as connection:
         site_id = _site(connection, site)
         found = site_models.models(connection, site_id)
         runs = training_runs.runs(connection, site_id, limit=_RUNS_SHOWN)
@@ -70,7 +69,7 @@ def list_models(site: str) -> None:
 @click.argument("version")
 def show(site: str, version: str) -> None:
     """Show what the gate said of a model of SITE; the end of its VERSION is enough."""
-    with _refusing(), open_database().read() as connection:
+    with changing() as connection:
         model = site_models.model(connection, _site(connection, site), version)
         agreement = shadows.agreement(connection, model.id)
     click.echo(f"{model.version}: {_state(model)}, trained on {model.labels:,} labels")

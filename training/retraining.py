@@ -13,8 +13,9 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from moderation import labels, site_models, sites, training_runs
 from moderation.classifier.adaptation import Adaptation, adapted
+
+from moderation import labels, site_models, sites, training_runs
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import SECOND, now_ms
 from moderation.db import Database
@@ -44,7 +45,7 @@ _NAME_LENGTH = 24
 _READ, _FITTED, _JUDGED, _FITTED_AGAIN = 0.05, 0.45, 0.6, 0.97
 
 
-class Interrupted(Exception):
+class InterruptedRunError(Exception):
     """The run counts as interrupted: another one may be under way."""
 
 
@@ -68,7 +69,7 @@ def retrain(
     try:
         with _Telling(database, run, watch) as tell:
             _retrain(database, scorer, run, tell)
-    except Interrupted:
+    except InterruptedRunError:
         log.warning("training run %d was given up, and has changed nothing", run_id)
     except Exception as error:
         log.exception("training run %d failed", run_id)
@@ -96,20 +97,21 @@ def _retrain(database: Database, scorer: Scorer, run: Run, tell: "_Telling") -> 
     present = scorer.for_site(database, site.current) or general
     # A current model that cannot be used decides nothing, and has nothing to defend.
     seen = current.last_label_id if current and present is not general else 0
-    made = _make(general, present, site, labelled, seen, tell)
+    name = site.name[:_NAME_LENGTH]
+    made = _make(general, present, labelled, tell, name=name, seen=seen)
     _keep(database, general, run, site, made)
 
 
 def _make(
     general: Classifier,
     present: Classifier,
-    site: SiteRef,
     labelled: Sequence[Labelled],
-    seen: int,
     tell: "_Telling",
+    *,
+    name: str,
+    seen: int,
 ) -> _Made:
     now = now_ms()
-    name = site.name[:_NAME_LENGTH]
     earlier, later = divided(labelled, seen)
     tell("training on the earlier decisions", _READ)
     trial = fit(
@@ -171,7 +173,7 @@ def _keep(database: Database, general: Classifier, run: Run, site: SiteRef, made
             connection, run.id, State.DONE, outcome=outcome, model_id=model_id
         )
         if not done:
-            raise Interrupted
+            raise InterruptedRunError
 
 
 _ACTOR = "the gate"
@@ -219,7 +221,7 @@ class _Telling:
 
     def __call__(self, step: str, done: float) -> None:
         if self._lost.is_set():
-            raise Interrupted
+            raise InterruptedRunError
         self._step, self._done = step, done
         self._watch(step, done)
 

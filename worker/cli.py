@@ -1,5 +1,5 @@
-"""`moderation worker` and `moderation trainer`. What they run is loaded when they run: a trainer that
-waits needs none of it."""
+"""`moderation worker` and `moderation trainer`. What they run is loaded when they run: a trainer
+that waits needs none of it."""
 
 import gc
 import os

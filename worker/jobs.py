@@ -51,6 +51,8 @@ def _sweep_trainings(redis: Redis) -> None:
     """Have trained what is due, or waits and was lost on its way; note what was killed."""
     with _database().read() as connection:
         due = training_runs.due(connection)
+        if not due and not training_runs.any_unfinished(connection):
+            return
     with _database().write() as connection:
         training_runs.mark_interrupted(connection)
         for site_id, why in due:

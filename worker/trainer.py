@@ -1,4 +1,4 @@
-"""RQ's worker that trains: each training in a process of its own, which takes its memory with it."""
+"""RQ's worker that trains: each training in a process of its own, whose memory ends with it."""
 
 import logging
 from types import FrameType
@@ -19,7 +19,7 @@ class Trainer(Worker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Stop now."""
         if self.horse_pid:
-            self.kill_horse()  # type: ignore[no-untyped-call]
+            self.kill_horse()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 

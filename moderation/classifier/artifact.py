@@ -14,7 +14,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from moderation.classifier import DEFAULT_ARTIFACT as DEFAULT_ARTIFACT
+from moderation.classifier import (
+    DEFAULT_ARTIFACT as DEFAULT_ARTIFACT,  # noqa: PLC0414 - whoever loads it looks for it here
+)
 from moderation.classifier.features import Tables
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.pipeline import Classifier
