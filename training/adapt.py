@@ -178,9 +178,9 @@ class _Table:
             features=FEATURES, least_frequency=LEAST_FREQUENCY, tables=base.parameters.tables
         )
         self.buckets, self.idf = np.zeros(0, np.int64), np.zeros(0, np.uint8)
-        matrix: csr_array[np.float32] = csr_array((len(examples), 0), dtype=np.float32)
+        matrix = csr_array(np.zeros((len(examples), 0), np.float32))
         if documents:
-            matrix = features.fit_transform(documents)
+            matrix = csr_array(features.fit_transform(documents))
             self.buckets, self.idf = features.buckets_, features.idf_
         self.width = len(self.buckets)
         heads = csr_array(self.general.astype(np.float32))
