@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
 from sqlalchemy.orm import aliased
 
-from moderation import similarity
+from moderation import operating_points, similarity
 from moderation.clock import HOUR, SECOND
 from moderation.domain import Standing, Status
 from moderation.ids import floor_id
 from moderation.models import AuthorStanding, Comment, Site, is_approved
+from moderation.operating_points import Points
 from moderation.policy import SiteSettings
 from moderation.rules import LONG_ENOUGH_TO_REPEAT, Facts, Rules
 
@@ -30,6 +32,8 @@ class Pending(NamedTuple):
     settings: SiteSettings
     facts: Facts
     fingerprint: bytes
+    points: Points = MappingProxyType({})
+    """The thresholds of each model that follow from the site's goals."""
 
 
 def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
@@ -38,12 +42,17 @@ def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
     found: list[Pending] = []
     for site_id, of_site in groupby(rows, key=attrgetter("site_id")):
         settings = _settings(connection, site_id)
-        found += _of_one_site(connection, site_id, settings, list(of_site))
+        points = operating_points.points(connection, site_id, settings)
+        found += _of_one_site(connection, site_id, settings, points, list(of_site))
     return found
 
 
 def _of_one_site(
-    connection: Connection, site_id: int, settings: SiteSettings, rows: Sequence[Any]
+    connection: Connection,
+    site_id: int,
+    settings: SiteSettings,
+    points: Points,
+    rows: Sequence[Any],
 ) -> Iterable[Pending]:
     recent = _recent(connection, site_id, settings.rules, rows)
     crowd = _Crowd.of(recent, rows)
@@ -61,7 +70,7 @@ def _of_one_site(
             agreement=agreements[place],
             standing=Standing(row.standing) if row.standing else None,
         )
-        yield Pending(row.id, settings, facts, prints[place])
+        yield Pending(row.id, settings, facts, prints[place], points)
 
 
 def _settings(connection: Connection, site_id: int) -> SiteSettings:

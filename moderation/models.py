@@ -484,3 +484,22 @@ class Label(Base):
     propensity: Mapped[float] = mapped_column(Float)
     """The probability with which a comment selected in this way was looked at."""
     withdrawn_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class OperatingPoint(Base):
+    """The thresholds of one model on one site that follow from the site's goals: see `goals`."""
+
+    __tablename__ = "operating_point"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """The model's version."""
+    at: Mapped[int] = mapped_column(BigInteger)
+    """When the evidence was gathered."""
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What labels say about every threshold: `goals.Evidence.to_json`."""
+    approve_precision: Mapped[float | None] = mapped_column(Float)
+    """The goals that the thresholds were worked out for, as the site had them then."""
+    reject_precision: Mapped[float | None] = mapped_column(Float)
+    approve_below: Mapped[float | None] = mapped_column(Float)
+    reject_from: Mapped[float | None] = mapped_column(Float)

@@ -34,6 +34,7 @@ class JobPath(StrEnum):
     DECIDE = "worker.jobs.decide"
     SWEEP = "worker.jobs.sweep"
     NOTIFY = "worker.jobs.notify"
+    WEIGH = "worker.jobs.weigh"
 
 
 SERIALIZER = JSONSerializer
@@ -43,6 +44,9 @@ DECIDE_TIMEOUT = 60
 
 # Seconds between tries of a job that failed. The sweep comes to what fails after the last one.
 DECIDE_RETRY = [1, 5, 15]
+
+# A million labels are scored in about half a minute.
+WEIGH_TIMEOUT = 600
 
 # Results are of no use to anybody; a failed job is kept for a week, to be looked at.
 RESULT_TTL = 0
@@ -90,6 +94,22 @@ def enqueue_decide(connection: Redis, comment_ids: Sequence[str]) -> None:
         failure_ttl=FAILURE_TTL,
         retry=Retry(max=len(DECIDE_RETRY), interval=DECIDE_RETRY),
         description="decide",
+    )
+
+
+def enqueue_weigh(connection: Redis, site_id: int) -> None:
+    """Have the labels of a site weighed again for its goals.
+
+    Raises:
+        redis.exceptions.RedisError: Redis did not take it.
+    """
+    queue(connection, QueueName.MAINTENANCE).enqueue(
+        JobPath.WEIGH,
+        site_id,
+        job_timeout=WEIGH_TIMEOUT,
+        result_ttl=RESULT_TTL,
+        failure_ttl=FAILURE_TTL,
+        description="weigh",
     )
 
 
