@@ -131,6 +131,7 @@ def _decision(
         model=classifier.version if classifier else None,
         thresholds=classifier.thresholds if classifier else {},
         unavailable=otherwise,
+        point=pending.points.get(classifier.version) if classifier else None,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, select
 from sqlalchemy.orm import aliased
 
-from moderation import similarity, sites
+from moderation import operating_points, similarity, sites
 from moderation.clock import HOUR, SECOND
 from moderation.domain import CHANGING, PEOPLE, ActorKind, ModelRef, Standing, Status
 from moderation.ids import floor_id
 from moderation.models import AuthorStanding, Comment, Event, is_approved, is_held
+from moderation.operating_points import Points
 from moderation.policy import SiteSettings
 from moderation.rules import LONG_ENOUGH_TO_REPEAT, NEARLY_THE_SAME, Facts, Rules
 from moderation.sites import SiteRef
@@ -35,6 +37,8 @@ class Pending(NamedTuple):
     current: ModelRef | None = None
     """The model of its site that decides; None: the general model alone."""
     shadow: ModelRef | None = None
+    points: Points = MappingProxyType({})
+    """The thresholds of each model that follow from the site's goals."""
 
 
 class Held(NamedTuple):
@@ -53,7 +57,8 @@ def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
     found: list[Pending] = []
     for site_id, of_site in groupby(rows, key=attrgetter("site_id")):
         site = sites.get(connection, site_id)
-        found += _of_one_site(connection, site, list(of_site))
+        points = operating_points.points(connection, site_id, site.settings)
+        found += _of_one_site(connection, site, points, list(of_site))
     return found
 
 
@@ -67,6 +72,7 @@ def gather_held(connection: Connection, site: SiteRef, *, after: str, limit: int
         limit: so many at most.
     """
     values = {"site": site.id, "after": after, "at_most": limit}
+    points = operating_points.points(connection, site.id, site.settings)
     found = []
     for row in connection.execute(_HELD, values):
         known = remembered(row.evidence) | {
@@ -74,7 +80,9 @@ def gather_held(connection: Connection, site: SiteRef, *, after: str, limit: int
             "standing": Standing(row.standing) if row.standing else None,
         }
         facts = Facts(text=row.text, name=row.name, website=row.website, **known)
-        pending = Pending(row.id, site.settings, facts, row.fingerprint, site.current, site.shadow)
+        pending = Pending(
+            row.id, site.settings, facts, row.fingerprint, site.current, site.shadow, points
+        )
         found.append(Held(pending, row.version, row.reason, row.model))
     return found
 
@@ -96,7 +104,9 @@ def _guessed(evidence: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_one_site(connection: Connection, site: SiteRef, rows: Sequence[Any]) -> Iterable[Pending]:
+def _of_one_site(
+    connection: Connection, site: SiteRef, points: Points, rows: Sequence[Any]
+) -> Iterable[Pending]:
     settings = site.settings
     recent = _recent(connection, site.id, settings.rules, rows)
     crowd = _Crowd.of(recent, rows)
@@ -114,7 +124,7 @@ def _of_one_site(connection: Connection, site: SiteRef, rows: Sequence[Any]) -> 
             agreement=agreements[place],
             standing=Standing(row.standing) if row.standing else None,
         )
-        yield Pending(row.id, settings, facts, prints[place], site.current, site.shadow)
+        yield Pending(row.id, settings, facts, prints[place], site.current, site.shadow, points)
 
 
 def _author_approved() -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from scipy.special import expit, gammaincc, gammaincinv, logit
 
 from moderation.domain import Selection
 from moderation.labels import Labelled
+from moderation.policy import OperatingPoint
 
 RISK = 0.05
 """Chance that a threshold misses its goal, at most."""
@@ -134,6 +135,10 @@ class Evidence:
             ),
         )
 
+    def __add__(self, other: "Evidence") -> "Evidence":
+        """What both say together, of comments that are not the same."""
+        return Evidence(_sum(self.below, other.below), _sum(self.above, other.above))
+
     @property
     def labels(self) -> int:
         """How many labelled comments it stands on."""
@@ -151,6 +156,11 @@ class Evidence:
         """What `to_json` gave."""
         below, above = (Tally(*map(np.array, stored[name])) for name in ("below", "above"))
         return cls(below, above)
+
+
+def _sum(one: Tally, other: Tally) -> Tally:
+    added = Tally(*(a + b for a, b in zip(one, other, strict=True)))
+    return added._replace(heaviest=np.maximum(one.heaviest, other.heaviest))
 
 
 def _tally(
@@ -175,15 +185,6 @@ def _tally(
     )
 
 
-class OperatingPoint(NamedTuple):
-    """The thresholds that follow from goals, of the probability of `reject`."""
-
-    approve_below: float | None
-    """Approve below it; 0: nothing. None: there is no goal."""
-    reject_from: float | None
-    """Reject from it on; None: never."""
-
-
 def operating_point(
     evidence: Evidence, *, approve: float | None, reject: float | None
 ) -> OperatingPoint:
@@ -193,14 +194,16 @@ def operating_point(
         approve: share of what is approved that should be right, at least; None for no goal.
         reject: share of what is rejected.
     """
-    highest = None if approve is None else _farthest(evidence.below, 1 - approve)
-    lowest = None if reject is None else _farthest(evidence.above, 1 - reject)
-    return OperatingPoint(
-        approve_below=None
-        if approve is None
-        else (0.0 if highest is None else float(THRESHOLDS[highest])),
-        reject_from=None if lowest is None else float(THRESHOLDS[::-1][lowest]),
-    )
+    below = None if approve is None else 0.0
+    if approve is not None and (place := _farthest(evidence.below, 1 - approve)) is not None:
+        below = float(THRESHOLDS[place])
+    above = None
+    if reject is not None and (place := _farthest(evidence.above, 1 - reject)) is not None:
+        above = float(THRESHOLDS[::-1][place])
+    if below is not None and above is not None and above < below:
+        # With goals that low, what could be either is held.
+        below, above = above, below
+    return OperatingPoint(below, above)
 
 
 def _farthest(side: Tally, allowed: float) -> int | None:

@@ -608,3 +608,22 @@ class ShadowScore(Base):
     live_score: Mapped[float | None] = mapped_column(Float)
     live_status: Mapped[str] = mapped_column(String(8))
     live_reason: Mapped[str] = mapped_column(String(64))
+
+
+class OperatingPoint(Base):
+    """The thresholds of one model on one site that follow from the site's goals: see `goals`."""
+
+    __tablename__ = "operating_point"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """The model's version."""
+    at: Mapped[int] = mapped_column(BigInteger)
+    """When the evidence was gathered."""
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What labels say about every threshold: `goals.Evidence.to_json`."""
+    approve_precision: Mapped[float | None] = mapped_column(Float)
+    """The goals that the thresholds were worked out for, as the site had them then."""
+    reject_precision: Mapped[float | None] = mapped_column(Float)
+    approve_below: Mapped[float | None] = mapped_column(Float)
+    reject_from: Mapped[float | None] = mapped_column(Float)

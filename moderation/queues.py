@@ -42,6 +42,7 @@ class JobPath(StrEnum):
     NOTIFY = "worker.jobs.notify"
     RESCORE = "worker.jobs.rescore"
     TRAIN = "worker.jobs.train"
+    WEIGH = "worker.jobs.weigh"
 
 
 SERIALIZER = JSONSerializer
@@ -54,6 +55,9 @@ TRAIN_TIMEOUT = 3600
 
 # Seconds between tries of a job that failed. The sweep comes to what fails after the last one.
 DECIDE_RETRY = [1, 5, 15]
+
+# A million labels are scored in about half a minute.
+WEIGH_TIMEOUT = 600
 
 _ON_ITS_WAY = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED, JobStatus.DEFERRED)
 
@@ -140,6 +144,22 @@ def _enqueue_once(to: Queue, job: JobPath, number: int, job_id: str, *, timeout:
         result_ttl=RESULT_TTL,
         failure_ttl=FAILURE_TTL,
         description=job_id,
+    )
+
+
+def enqueue_weigh(connection: Redis, site_id: int) -> None:
+    """Have the labels of a site weighed again for its goals.
+
+    Raises:
+        redis.exceptions.RedisError: Redis did not take it.
+    """
+    queue(connection, QueueName.MAINTENANCE).enqueue(
+        JobPath.WEIGH,
+        site_id,
+        job_timeout=WEIGH_TIMEOUT,
+        result_ttl=RESULT_TTL,
+        failure_ttl=FAILURE_TTL,
+        description="weigh",
     )
 
 

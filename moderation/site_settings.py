@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from moderation import operating_points
 from moderation.clock import now_ms
 from moderation.errors import Conflict, NotFound
 from moderation.models import QueueNotice, SettingChange, Site
@@ -55,6 +56,8 @@ def save(
     if any(entry["setting"].startswith("notify_") for entry in found):
         # Whoever is to be told now has not been told anything yet.
         connection.execute(delete(QueueNotice).where(QueueNotice.site_id == site.id))
+    if any(entry["setting"].endswith("_precision") for entry in found):
+        operating_points.follow(connection, site.id)
     _record(connection, site.id, actor, found)
 
 

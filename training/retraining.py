@@ -15,15 +15,17 @@ from typing import NamedTuple, Self
 
 from moderation.classifier.adaptation import Adaptation, adapted
 
-from moderation import labels, site_models, sites, training_runs
+from moderation import labels, operating_points, site_models, sites, training_runs
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import SECOND, now_ms
 from moderation.db import Database
+from moderation.goals import Evidence
 from moderation.labels import Labelled
 from moderation.scorer import Scorer
 from moderation.site_models import NewModel
 from moderation.sites import SiteRef
 from moderation.training_runs import Run, State
+from moderation.weighing import evidence_of
 from training import gate
 from training.adapt import examples_of, fit
 
@@ -54,6 +56,8 @@ class _Made(NamedTuple):
 
     adaptation: Adaptation
     verdict: gate.Verdict
+    evidence: Evidence
+    """What the later labels say of the trial's thresholds: the candidate was trained on them."""
     labels: int
     last_label_id: int
 
@@ -97,8 +101,7 @@ def _retrain(database: Database, scorer: Scorer, run: Run, tell: "_Telling") -> 
     present = scorer.for_site(database, site.current) or general
     # A current model that cannot be used decides nothing, and has nothing to defend.
     seen = current.last_label_id if current and present is not general else 0
-    name = site.name[:_NAME_LENGTH]
-    made = _make(general, present, labelled, tell, name=name, seen=seen)
+    made = _make(general, present, labelled, tell, site=site, seen=seen)
     _keep(database, general, run, site, made)
 
 
@@ -108,10 +111,11 @@ def _make(
     labelled: Sequence[Labelled],
     tell: "_Telling",
     *,
-    name: str,
+    site: SiteRef,
     seen: int,
 ) -> _Made:
     now = now_ms()
+    name = site.name[:_NAME_LENGTH]
     earlier, later = divided(labelled, seen)
     tell("training on the earlier decisions", _READ)
     trial = fit(
@@ -122,9 +126,15 @@ def _make(
         progress=tell.part("training on the earlier decisions", _READ, _FITTED),
     )
     tell("comparing with the present model", _FITTED)
+    on_trial = adapted(general, trial)
     verdict = gate.judge(
-        present, adapted(general, trial), later, notes=gate.straddling(earlier, later)
+        present,
+        on_trial,
+        later,
+        goal=site.settings.approve_precision,
+        notes=gate.straddling(earlier, later),
     )
+    evidence = evidence_of(on_trial, later, imports_complete=site.settings.imports_complete)
     tell("training on all decisions", _JUDGED)
     adaptation = fit(
         general,
@@ -135,7 +145,7 @@ def _make(
     )
     tell("storing the model", _FITTED_AGAIN)
     last = max(label.label_id for label in labelled)
-    return _Made(adaptation, verdict, len(labelled), last)
+    return _Made(adaptation, verdict, evidence, len(labelled), last)
 
 
 def _keep(database: Database, general: Classifier, run: Run, site: SiteRef, made: _Made) -> None:
@@ -156,9 +166,16 @@ def _keep(database: Database, general: Classifier, run: Run, site: SiteRef, made
                 report={
                     "sentences": list(made.verdict.sentences),
                     "figures": made.verdict.figures,
+                    "evidence": made.evidence.to_json(),
                 },
                 artifact=made.adaptation.to_bytes(),
             ),
+        )
+        operating_points.keep(
+            connection,
+            site_id=site.id,
+            model=f"{general.version}+{version}",
+            evidence=made.evidence,
         )
         outcome = f"{version} was trained on {made.labels:,} labels. {made.verdict.sentences[0]}"
         now = sites.get(connection, site.id)

@@ -7,21 +7,24 @@ from threading import Thread
 
 from redis import Redis
 
-from moderation import site_models, training_runs
+from moderation import operating_points, site_models, sites, training_runs
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.deciding import decide_comments
 from moderation.errors import Conflict
+from moderation.goals import Evidence
 from moderation.numbers import close_days
 from moderation.queues import (
     connect,
     enqueue_decide,
     enqueue_rescore,
     enqueue_train,
+    enqueue_weigh,
     oldest_waiting,
 )
 from moderation.rescoring import rescore as rescore_held
 from moderation.scorer import Scorer
+from moderation.weighing import weigh as weigh_labels
 from worker.notices import send_notices
 from worker.sweeping import sweep as find_lost
 
@@ -32,7 +35,8 @@ def decide(comment_ids: Sequence[str]) -> None:
 
 
 def sweep() -> None:
-    """Enqueue again what was lost on its way to a decision, and keep the figures of past days."""
+    """Enqueue again what was lost on its way to a decision, and keep the figures of past days;
+    have labels weighed again where a site has goals and people have said more."""
     redis = connect(_settings().redis)
     lost = find_lost(
         _database(), grace=_settings().sweep_seconds, oldest_waiting=oldest_waiting(redis)
@@ -41,7 +45,10 @@ def sweep() -> None:
         enqueue_decide(redis, comment_ids)
     _sweep_trainings(redis)
     with _database().read() as connection:
+        outdated = list(operating_points.outdated(connection))
         unfinished = list(site_models.to_rescore(connection))
+    for site_id in outdated:
+        enqueue_weigh(redis, site_id)
     for site_id, after in unfinished:
         enqueue_rescore(redis, site_id, after)
     close_days(_database())
@@ -79,6 +86,26 @@ def train(run_id: int) -> None:
     from training.retraining import retrain  # noqa: PLC0415 - scikit-learn, for nobody else
 
     retrain(_database(), scorer(), run_id)
+
+
+def weigh(site_id: int) -> None:
+    """Weigh the labels of a site for its goals, by the model that decides."""
+    with _database().read() as connection:
+        site = sites.get(connection, site_id)
+        current = site_models.current(connection, site_id)
+    classifier = scorer().for_site(_database(), site.current)
+    if classifier is None:
+        return
+    if current is None or not classifier.version.endswith(current.version):
+        weigh_labels(_database(), site_id, classifier)
+    else:
+        weigh_labels(
+            _database(),
+            site_id,
+            classifier,
+            after_label=current.last_label_id,
+            known=Evidence.from_json(known) if (known := current.report.get("evidence")) else None,
+        )
 
 
 def notify() -> None:
