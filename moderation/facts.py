@@ -192,6 +192,7 @@ _HELD = (
         Event.evidence,
         Event.model,
     )
+    .select_from(Comment)
     .join(Event, Event.id == _LAST_SAID)
     .outerjoin(
         AuthorStanding,

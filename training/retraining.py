@@ -13,9 +13,8 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from moderation.classifier.adaptation import Adaptation, adapted
-
 from moderation import labels, operating_points, site_models, sites, training_runs
+from moderation.classifier.adaptation import Adaptation, adapted
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import SECOND, now_ms
 from moderation.db import Database

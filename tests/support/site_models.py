@@ -19,6 +19,9 @@ BASE = "general-2026-11-01-00000000"
 ONLY_REJECT = dict.fromkeys([head for head in ALL_HEADS if head != REJECT], 1.0)
 """Thresholds with which nothing but the probability of `reject` holds a comment."""
 
+NO_RULES = {"duplicate_hours": 0, "flood_comments": 0}
+"""Rules that let the same text come again."""
+
 LENIENT, STRICT = -20.0, 20.0
 """Log-odds that make a model approve everything, or nothing."""
 
