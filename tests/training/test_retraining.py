@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,6 @@ from tests.support.comments import add_site
 from tests.support.site_models import LENIENT, decides
 from training import gate, retraining
 from training.retraining import divided, retrain
-
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 HOUR = 3_600_000
 
@@ -71,6 +70,12 @@ def run(database: Database, scorer: Scorer, site: int, **told: Any) -> training_
 def models(database: Database, site: int) -> list[site_models.StoredModel]:
     with database.read() as connection:
         return site_models.models(connection, site)
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """Which database it is makes no difference here."""
+    return f"sqlite:///{tmp_path / 'test.sqlite3'}"
 
 
 @pytest.fixture

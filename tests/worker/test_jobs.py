@@ -16,6 +16,7 @@ from moderation.db import Database
 from moderation.domain import Status
 from moderation.models import DayFigures
 from moderation.queues import (
+    DECIDING,
     SERIALIZER,
     JobPath,
     QueueName,
@@ -56,7 +57,7 @@ def _environment(
 
 def work(redis: Redis) -> None:
     """Do all the jobs that wait, in this process, as a worker does."""
-    queues = [queue(redis, name) for name in QueueName]
+    queues = [queue(redis, name) for name in DECIDING]
     ModerationWorker(queues, connection=redis, serializer=SERIALIZER).work(burst=True)
 
 
@@ -156,7 +157,7 @@ class TestSweep:
         assert not job.args
 
     def test_a_worker_keeps_the_sweep_and_the_notices_scheduled(self, redis: Redis) -> None:
-        queues = [queue(redis, name) for name in QueueName]
+        queues = [queue(redis, name) for name in DECIDING]
         worker = ModerationWorker(queues, connection=redis, serializer=SERIALIZER)
         worker.run_maintenance_tasks()
         registry = ScheduledJobRegistry(queue=queue(redis, QueueName.MAINTENANCE))
