@@ -1,5 +1,5 @@
-"""The command line. Commands that belong to other packages are named by path and loaded when they
-are called, so that this package imports none of them."""
+"""The command line. Most commands are named by path and loaded when they are called: this package
+imports none of the others, and no process holds in memory what only another command needs."""
 
 import importlib
 import sys
@@ -14,10 +14,10 @@ from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
 from moderation.server import serve
-from moderation.site_commands import site
-from moderation.user_commands import user
 
 _ELSEWHERE = {
+    "site": "moderation.site_commands:site",
+    "user": "moderation.user_commands:user",
     "worker": "worker.cli:worker",
     "trainer": "worker.cli:trainer",
     "models": "training.model_commands:models",
@@ -28,7 +28,7 @@ _ELSEWHERE = {
 
 
 class _Commands(click.Group):
-    """Our own commands and, by path, those of the packages above us."""
+    """The commands of this module and, by path, those of others."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *_ELSEWHERE})
@@ -94,10 +94,6 @@ def migrate() -> None:
     if not settings.database_url:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     Database(settings.database, pool_size=1).migrate()
-
-
-cli.add_command(site)
-cli.add_command(user)
 
 
 @cli.command("demo-data")

@@ -1,4 +1,5 @@
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ from sqlalchemy import insert, update
 
 from moderation import labels, operating_points, site_models, sites, training_runs
 from moderation.classifier.pipeline import Classifier
-from moderation.clock import now_ms
+from moderation.clock import DAY, MINUTE, now_ms
 from moderation.db import Database
 from moderation.domain import LabelSource, Selection
 from moderation.labels import Labelled, NewLabel
@@ -19,21 +20,57 @@ from tests.support.site_models import LENIENT, decides
 from training import gate, retraining
 from training.retraining import divided, retrain
 
-HOUR = 3_600_000
+WORDS = [
+    "bridge",
+    "market",
+    "tower",
+    "garden",
+    "museum",
+    "canal",
+    "theatre",
+    "station",
+    "harbour",
+    "lamp",
+    "winter",
+    "committee",
+    "budget",
+    "tram",
+    "ferry",
+    "school",
+    "winner",
+    "letter",
+    "engine",
+    "kitchen",
+    "village",
+    "forest",
+    "ticket",
+    "mirror",
+    "painter",
+    "bottle",
+    "captain",
+    "orchard",
+    "pepper",
+    "saddle",
+    "violin",
+    "wagon",
+]
 
-WANTED = "The {} of the old harbour is open again, said reader {}."
-UNWANTED = "Buy a {} from the zorbly shop and win, said reader {}."
-THINGS = ("bridge", "market", "tower", "garden", "museum", "canal", "theatre", "station")
+
+def sentence(place: int, *, unwanted: bool) -> str:
+    """A text that resembles no other, with a word that tells."""
+    words = Random(place).sample(WORDS, 14)
+    return " ".join([*words, "zorbly" if unwanted else "newspaper", str(place * 7919)])
 
 
-def teach(database: Database, site: int, number: int, *, unwanted_each: int = 2) -> None:
-    """Labels of examples of two kinds, one an hour, on a page each."""
-    now = now_ms()
+def teach(
+    database: Database, site: int, number: int, *, unwanted_each: int = 2, first: int = 0
+) -> None:
+    """Labels of examples of two kinds, one a minute, on a page each."""
+    begin = now_ms() - DAY
     with database.write() as connection:
-        for place in range(number):
+        for place in range(first, first + number):
             bad = unwanted_each and place % unwanted_each == 0
-            text = (UNWANTED if bad else WANTED).format(THINGS[place % 8], place * 7919)
-            at = now - (number - place) * HOUR
+            at = begin + place * MINUTE
             row = connection.execute(
                 insert(Example)
                 .values(
@@ -41,7 +78,7 @@ def teach(database: Database, site: int, number: int, *, unwanted_each: int = 2)
                     origin="test",
                     origin_id=f"{at}-{place}",
                     page=f"/{place}",
-                    text=text,
+                    text=sentence(place, unwanted=bool(bad)),
                     created_at=at,
                 )
                 .returning(Example.id)
@@ -160,7 +197,7 @@ def test_the_current_model_is_asked_about_what_it_was_not_trained_on(
     teach(database, site, 60)
     run(database, scorer, site)
     (first,) = models(database, site)
-    teach(database, site, 40)
+    teach(database, site, 40, first=60)
     run(database, scorer, site)
     current, _, later = verdict[1]
     assert current == f"{shipped.version}+{first.version}"
@@ -264,7 +301,7 @@ def test_labels_are_divided_so_that_the_current_model_has_seen_none_it_is_asked_
 def labelled_at(place: int) -> Labelled:
     return Labelled(
         key=f"example-{place}",
-        text=WANTED.format(THINGS[place % 8], place * 7919) + " ".join(THINGS) * (place % 5),
+        text=sentence(place, unwanted=place % 2 == 1),
         name="",
         website="",
         page="",
