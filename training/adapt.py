@@ -6,6 +6,7 @@ times: several moves are averaged, each with the share that it earns where it di
 labels, and staying where we are has a head start.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array, hstack
-from scipy.special import expit, softmax
+from scipy.special import expit, softmax, stdtrit
 
 from moderation.classifier.adaptation import Adaptation, SiteWeights
 from moderation.classifier.language import detect
@@ -47,20 +48,20 @@ LEAST_OF_LANGUAGE = 100
 """Labelled comments in a language before a comment in it can be judged."""
 
 FOLDS = 5
-LARGEST_GROUP = 1 / 10
-"""Share of the labels above which a page is cut into pieces of time."""
+LARGEST_PAGE, PIECES = 0.5, 10
+"""A page with more than this share of the labels is cut into pieces of time, this many for all."""
 
-CAUTION, HEAD_START = 2.0, 3.0
-"""How much better than the general model a move must seem: standard errors of its gain in
-log-likelihood, and units of it."""
+CONFIDENCE, HEAD_START = 0.975, 3.0
+"""How sure it must be that a move is better than to stay, and how much better it must seem, in
+log-likelihood."""
 
 FACTOR_SIZE, SHIFT_SIZE = 0.5, 2.0
 LEAST_FACTOR = 0.05
 """The general log-odds are scaled, and shifted, as the labels have it: how far before labels, and
 how little may be left of them."""
 
-_TOLERANCE, _MOST_WALKS = 0.02, 30
-_NEWTON_STEPS = 30
+_TOLERANCE, _MOST_WALKS = 0.05, 15
+_NEWTON_STEPS, _FIXED = 30, 1e-6
 _NOTHING = np.zeros((0, 1), np.int8), np.ones(1)
 _REJECT = HEADS.index(REJECT)
 
@@ -234,21 +235,21 @@ def _chosen(table: _Table, progress: Progress) -> tuple[dict[Move, float], _Sum]
     """The average of all moves, each with the share that the labels speak for; calibrated on what
     the fits did not see."""
     if not _both(table.shares, table.weights):
-        return {STAY: 1.0}, _fitted(table, table.weights, STAY)
+        return {STAY: 1.0}, _fitted(table, table.weights, [STAY])[0]
     moves = (STAY, *MOVES)
-    unseen = []
-    for done, move in enumerate(moves):
-        unseen.append(_unseen(table, move))
-        progress((done + 1) / (len(moves) + 1))
+    unseen = np.zeros((len(moves), len(table.shares)))
+    for fold in range(FOLDS):
+        held = table.folds == fold
+        sums = _fitted(table, np.where(held, 0.0, table.weights), moves)
+        unseen[:, held] = [found(table)[held] for found in sums]
+        progress((fold + 1) / (FOLDS + 1))
     shares = _shares(table, unseen)
-    kept = [number for number, share in enumerate(shares) if share >= _LEAST_SHARE]
+    kept = np.flatnonzero(shares >= _LEAST_SHARE)
     shares = shares[kept] / shares[kept].sum()
-    line = _calibration(
-        shares @ np.array([unseen[number] for number in kept]), table.shares, table.weights
-    )
-    sums = [_fitted(table, table.weights, moves[number]) for number in kept]
-    found = _average(sums, shares).rescaled(line)
-    return {moves[number]: float(share) for number, share in zip(kept, shares, strict=True)}, found
+    line = _calibration(shares @ unseen[kept], table.shares, table.weights)
+    chosen = [moves[number] for number in kept]
+    found = _average(_fitted(table, table.weights, chosen), shares).rescaled(line)
+    return dict(zip(chosen, shares.tolist(), strict=True)), found
 
 
 def _average(sums: Sequence[_Sum], shares: Floats) -> _Sum:
@@ -264,71 +265,69 @@ def _both(shares: Floats, weights: Floats) -> bool:
     return bool(known.size and known.min() < 0.5 <= known.max())
 
 
-def _unseen(table: _Table, move: Move) -> Floats:
-    """The log-odds of each row by a fit without its fold."""
-    log_odds = np.zeros(len(table.shares))
-    for fold in range(FOLDS):
-        held = table.folds == fold
-        found = _fitted(table, np.where(held, 0.0, table.weights), move)
-        log_odds[held] = found(table)[held]
-    return log_odds
-
-
-def _shares(table: _Table, unseen: Sequence[Floats]) -> Floats:
+def _shares(table: _Table, unseen: Floats) -> Floats:
     """What share each move has of the average: as if its gain in log-likelihood over the first, on
     what it did not see, were its evidence ("pseudo-BMA", Yao et al. 2018), less what that gain may
     owe to chance.
 
     Chance is counted in groups: comments of a page are alike, and so is what is said of them.
+    `unseen`: log-odds, moves x rows.
     """
-    losses = [np.logaddexp(0, log_odds) - table.shares * log_odds for log_odds in unseen]
+    losses = np.logaddexp(0, unseen) - table.shares * unseen
     evidence = [0.0]
     for loss in losses[1:]:
         gains = table.weights * (losses[0] - loss)
-        error = _error(gains, table.weights, table.groups)
-        evidence.append(float(gains.sum()) - CAUTION * error - HEAD_START)
+        error = _likely_error(gains, table.weights, table.groups)
+        evidence.append(float(gains.sum()) - error - HEAD_START)
     shares: Floats = softmax(evidence)
     return shares
 
 
-def _error(gains: Floats, weights: Floats, groups: npt.NDArray[np.int64]) -> float:
-    """Standard error of the sum of gains, groups taken as drawn at random."""
+def _likely_error(gains: Floats, weights: Floats, groups: npt.NDArray[np.int64]) -> float:
+    """How far the sum of gains may be off (Student's t, at `CONFIDENCE`) if groups were drawn at
+    random."""
     sums = np.bincount(groups, gains - weights * gains.sum() / weights.sum())
     count = len(np.unique(groups))
-    return float(np.sqrt((sums**2).sum() * count / max(count - 1, 1)))
+    if count < 2:
+        return math.inf
+    error = math.sqrt((sums**2).sum() * count / (count - 1))
+    return float(error * stdtrit(count - 1, CONFIDENCE))
 
 
-def _fitted(table: _Table, weights: Floats, move: Move) -> _Sum:
-    """The general model, scaled and shifted and moved as the labels have it."""
+def _fitted(table: _Table, weights: Floats, moves: Sequence[Move]) -> list[_Sum]:
+    """The general model, scaled and shifted and moved as the labels have it, once for each move."""
     general = table.general[:, _REJECT]
     line = _calibration(general, table.shares, weights)
-    own, factors = np.zeros(table.matrix.shape[1]), np.zeros(len(HEADS))
-    factors[_REJECT] = line.factor
-    if move == STAY or not _both(table.shares, weights):
-        return _Sum(factors, own, line.shift)
-    sizes = np.full(len(HEADS), move.heads)
-    if move.features:
-        telling_sizes = telling(table.matrix, table.shares, weights)
-        sizes = np.concatenate([move.features * telling_sizes, sizes])
-    found = ascend(
-        table.wide if move.features else table.heads,
-        table.shares,
-        weights,
-        sizes,
-        offsets=line.factor * general + line.shift,
-        tol=_TOLERANCE,
-        max_iter=_MOST_WALKS,
-    )
-    moved = found.weights.astype(float)
-    if move.features:
-        own = moved[: -len(HEADS)]
-    return _Sum(factors + moved[-len(HEADS) :], own, line.shift + found.intercept)
+    unmoved = np.zeros(len(HEADS))
+    unmoved[_REJECT] = line.factor
+    sizes = telling(table.matrix, table.shares, weights) if _both(table.shares, weights) else None
+
+    def fitted(move: Move) -> _Sum:
+        own = np.zeros(table.matrix.shape[1])
+        if move == STAY or sizes is None:
+            return _Sum(unmoved, own, line.shift)
+        found = ascend(
+            table.wide if move.features else table.heads,
+            table.shares,
+            weights,
+            np.append(move.features * sizes if move.features else [], [move.heads] * len(HEADS)),
+            offsets=line.factor * general + line.shift,
+            tol=_TOLERANCE,
+            max_iter=_MOST_WALKS,
+        )
+        moved = found.weights.astype(float)
+        if move.features:
+            own = moved[: -len(HEADS)]
+        return _Sum(unmoved + moved[-len(HEADS) :], own, line.shift + found.intercept)
+
+    return [fitted(move) for move in moves]
 
 
 def _calibration(log_odds: Floats, shares: Floats, weights: Floats) -> _Line:
     """Fits log-odds to the share of unwanted comments (Platt 2000), drawn back to what they were
-    as by normal distributions of `FACTOR_SIZE` and `SHIFT_SIZE`."""
-    strength = np.array([FACTOR_SIZE, SHIFT_SIZE]) ** -2.0
+    as by normal distributions of `FACTOR_SIZE` and `SHIFT_SIZE`; labels of one class shift them
+    only."""
+    strength = np.array([FACTOR_SIZE if _both(shares, weights) else _FIXED, SHIFT_SIZE]) ** -2.0
     known = np.column_stack([log_odds, np.ones(len(log_odds))])
     start = line = np.array([1.0, 0.0])
     for _ in range(_NEWTON_STEPS):
@@ -342,17 +341,19 @@ def _calibration(log_odds: Floats, shares: Floats, weights: Floats) -> _Line:
 
 
 def _groups(examples: Sequence[Example]) -> npt.NDArray[np.int64]:
-    """The group of each example: its page, or the page at a time where it has many comments, and
+    """The group of each example: its page, or the page at a time where it has most comments, and
     the same for those with the same text."""
     order = sorted(range(len(examples)), key=lambda row: (examples[row].labelled_at, row))
-    most = max(1, int(len(examples) * LARGEST_GROUP))
+    totals = Counter(example.page for example in examples)
+    piece_size = max(1, len(examples) // PIECES)
     sizes: Counter[str] = Counter()
     numbers: dict[tuple[str, int], int] = {}
     texts: dict[str, int] = {}
     groups = np.zeros(len(examples), np.int64)
     for row in order:
         example = examples[row]
-        piece = example.page, sizes[example.page] // most
+        is_cut = totals[example.page] > LARGEST_PAGE * len(examples)
+        piece = example.page, sizes[example.page] // piece_size if is_cut else 0
         sizes[example.page] += 1
         number = numbers.setdefault(piece, len(numbers))
         groups[row] = texts.setdefault(" ".join(example.text.casefold().split()), number)
