@@ -168,7 +168,8 @@ def _idf(
     """log(documents / frequency) as whole numbers up to 255. Properties of the whole comment are
     not weighed by how rare they are."""
     idf = np.log(len(found.starts) / frequency[buckets])
-    levels = np.round(idf / idf.max() * LARGEST_IDF)
+    # The start of the maximum is for documents without features, or with the same ones.
+    levels = np.round(idf / idf.max(initial=1e-9) * LARGEST_IDF)
     bytes_: npt.NDArray[np.uint8] = np.clip(levels, 1, LARGEST_IDF).astype(np.uint8)
     whole = found.keys[found.keys >> np.uint32(BUCKET_BITS) == WHOLE] & _BUCKET_MASK
     bytes_[np.isin(buckets, whole)] = LARGEST_IDF
