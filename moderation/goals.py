@@ -82,15 +82,15 @@ def weighed(labelled: Sequence[Labelled], *, imports: bool) -> tuple[list[int], 
     ]
     chosen = [labelled[place] for place in places]
     weights = np.array([1 / label.propensity for label in chosen], float)
-    return places, _smoothed(weights, np.array([_stratum(label) for label in chosen], float))
+    decided = np.array([np.nan if one.score is None else one.score for one in chosen], float)
+    return places, _smoothed(weights, _strata(decided))
 
 
-def _stratum(label: Labelled) -> float:
+def _strata(decided: Floats) -> Floats:
     """By what the service gave it when it decided, on which it depended whether it was looked at.
-    Of what another system decided we know nothing."""
-    if label.score is None:
-        return -math.inf
-    return math.floor(float(logit(min(max(label.score, 1e-6), 1 - 1e-6))) / _STRATUM)
+    Of what another system decided we know nothing: that is a stratum of its own."""
+    strata = np.floor(logit(np.clip(decided, 1e-6, 1 - 1e-6)) / _STRATUM)
+    return np.nan_to_num(strata, nan=-np.inf, neginf=-np.inf)
 
 
 def _smoothed(weights: Floats, strata: Floats) -> Floats:
