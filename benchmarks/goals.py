@@ -9,15 +9,20 @@ that are known here, so that the true share of errors below a threshold is known
 the highest threshold that truly meets the goal.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
 from typing import NamedTuple
 
+import click
 import numpy as np
 import numpy.typing as npt
+from rich.progress import track
 from scipy.special import expit, ndtr
 
 from moderation.domain import LabelSource, Selection
-from moderation.goals import Evidence, operating_point, sample
+from moderation.goals import RISK, Evidence, operating_point, sample
 from moderation.labels import Labelled
 
 Floats = npt.NDArray[np.float64]
@@ -154,7 +159,7 @@ def _cell(site: Site, comments: int) -> list[Outcome]:
     return [history(site, comments, seed) for seed in range(HISTORIES)]
 
 
-def _rows(site: Site, outcomes: Sequence[Outcome], comments: int, best: float) -> Iterator[str]:
+def _row(outcomes: Sequence[Outcome], comments: int, best: float) -> Iterator[str]:
     number = len(outcomes)
     approved = mean(outcome.approved for outcome in outcomes)
     yield f"{comments:,}"
@@ -170,11 +175,13 @@ approved by the last threshold | of what the oracle approves |
 |---:|---:|---:|---:|---:|---:|"""
 
 
-def report(track_cells: Callable[[Sequence[tuple[Site, int]]], Iterator[tuple[Site, int]]]) -> str:
+CELLS = [(site, comments) for site in SITES for comments in LENGTHS]
+
+
+def report(cells: Iterable[tuple[Site, int]]) -> str:
     """The whole measurement as Markdown."""
-    cells = [(site, comments) for site in SITES for comments in LENGTHS]
     lines: list[str] = []
-    for site, comments in track_cells(cells):
+    for site, comments in cells:
         best = oracle(site)
         if comments == LENGTHS[0]:
             lines += [
@@ -186,7 +193,7 @@ def report(track_cells: Callable[[Sequence[tuple[Site, int]]], Iterator[tuple[Si
                 "",
                 _HEAD,
             ]
-        row = _rows(site, _cell(site, comments), comments, best)
+        row = _row(_cell(site, comments), comments, best)
         lines.append(f"| {' | '.join(row)} |")
     return _INTRODUCTION + "\n".join(lines) + "\n"
 
@@ -198,8 +205,8 @@ Written by `python -m benchmarks.goals --output docs/benchmarks-goals.md`. Each 
 {PERIOD:,} comments its thresholds follow from the labels so far ([how](thresholds.md),
 [why](decisions/0019-thresholds-from-goals.md)). Scores and truth are drawn from distributions that
 are known, so what a threshold truly lets pass is known; their means and spreads are those of our
-model on a newspaper's comments, on talk pages and on spam. The promise: in at most {RISK:.0%} of the
-histories what is approved misses the goal.
+model on a newspaper's comments and on talk pages, and of a good filter of spam. The promise: in at
+most {RISK:.0%} of the histories what is approved misses the goal.
 """
 
 
@@ -207,7 +214,7 @@ histories what is approved misses the goal.
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def main(output: Path) -> None:
     """Measure, and write the tables."""
-    output.write_text(report(lambda cells: iter(track(cells, "Histories"))), encoding="utf-8")
+    output.write_text(report(track(CELLS, "Histories")), encoding="utf-8")
 
 
 if __name__ == "__main__":
