@@ -197,6 +197,21 @@ def operating_point(
     return OperatingPoint(below, above)
 
 
+def strictest(evidence: Evidence, threshold: float) -> float | None:
+    """The strictest goal, in thousandths, that approving below the threshold is shown to meet; None
+    if not even half of it is shown to be right."""
+    met = [
+        goal
+        for goal in _GOALS
+        if (place := _farthest(evidence.below, 1 - goal)) is not None
+        and THRESHOLDS[place] >= threshold
+    ]
+    return max(met, default=None)
+
+
+_GOALS = tuple(n / 1000 for n in (*range(500, 900, 50), *range(900, 980, 5), *range(980, 1000)))
+
+
 def _farthest(side: Tally, allowed: float) -> int | None:
     """The place of the farthest threshold at which the share of errors is shown to be at most
     `allowed`; None if there is none.
