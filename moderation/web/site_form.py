@@ -72,8 +72,8 @@ GROUPS = (
     Group(
         "Thresholds",
         "A comment is held when one of these probabilities is reached: a lower threshold holds "
-        "more. Leave a field empty for the model’s own threshold. Where the site has a goal (see "
-        "“Thresholds of” the site, above), what follows from it takes the place of the model’s own.",
+        "more. Leave a field empty for the model’s own threshold. Where the site has a goal, "
+        "what follows from it takes the place of the model’s own.",
         (
             *(_threshold(head) for head in HEADS),
             Field(
