@@ -21,9 +21,7 @@ import numpy.typing as npt
 from rich.progress import track
 from scipy.special import expit, ndtr
 
-from moderation.domain import LabelSource, Selection
-from moderation.goals import RISK, Evidence, operating_point, sample
-from moderation.labels import Labelled
+from moderation.goals import RISK, Evidence, Sample, operating_point, smoothed
 
 Floats = npt.NDArray[np.float64]
 
@@ -106,25 +104,24 @@ def oracle(site: Site) -> float:
 def history(site: Site, comments: int, seed: int) -> Outcome:
     """One history, to its end."""
     generator = np.random.default_rng(seed)
-    below, labelled, scores = 0.0, [], []
-    passed = wrong = 0.0
+    below = passed = wrong = 0.0
+    scores, unwanted, weights = (np.empty(0) for _ in range(3))
     periods = comments // PERIOD
     for period in range(periods):
         done = period / max(periods - 1, 1)
-        drawn, unwanted = site.draw(PERIOD, done, generator)
-        approved = drawn < below
-        seen = np.flatnonzero(~approved | (generator.random(PERIOD) < site.audit))
-        labelled += [
-            _label(drawn[i], unwanted[i], site.audit if approved[i] else None) for i in seen
-        ]
-        scores += drawn[seen].tolist()
+        drawn, bad = site.draw(PERIOD, done, generator)
+        chance = np.where(drawn < below, site.audit, 1.0)
+        seen = generator.random(PERIOD) < chance
+        scores = np.append(scores, drawn[seen])
+        unwanted = np.append(unwanted, bad[seen])
+        weights = np.append(weights, 1 / chance[seen])
         share, errors = _truth(site, below, done)
         passed, wrong = passed + share, wrong + share * errors
-        evidence = Evidence.of(sample(labelled, scores))
-        below = operating_point(evidence, approve=site.goal, reject=None).approve_below or 0.0
+        found = Evidence.of(Sample(scores, unwanted, smoothed(weights, scores)))
+        below = operating_point(found, approve=site.goal, reject=None).approve_below or 0.0
     share, errors = _truth(site, below, 1.0)
     allowed = 1 - site.goal
-    return Outcome(errors > allowed, wrong > allowed * passed, share, len(labelled))
+    return Outcome(errors > allowed, wrong > allowed * passed, share, len(scores))
 
 
 def _truth(site: Site, below: float, done: float) -> tuple[float, float]:
@@ -132,27 +129,6 @@ def _truth(site: Site, below: float, done: float) -> tuple[float, float]:
         return 0.0, 0.0
     share, errors = site.below(np.log(np.array([below / (1 - below)])), done)
     return float(share[0]), float(errors[0])
-
-
-def _label(score: float, unwanted: bool, audit: float | None) -> Labelled:
-    return Labelled(
-        key="",
-        text="",
-        name="",
-        website="",
-        page="",
-        created_at=0,
-        label_id=0,
-        source=LabelSource.MODERATOR,
-        actor="",
-        at=0,
-        unwanted=float(unwanted),
-        strength=1.0,
-        reason="",
-        selection=Selection.HELD if audit is None else Selection.AUDIT,
-        propensity=audit or 1.0,
-        score=float(score),
-    )
 
 
 def _cell(site: Site, comments: int) -> list[Outcome]:

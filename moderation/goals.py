@@ -83,20 +83,15 @@ def weighed(labelled: Sequence[Labelled], *, imports: bool) -> tuple[list[int], 
     chosen = [labelled[place] for place in places]
     weights = np.array([1 / label.propensity for label in chosen], float)
     decided = np.array([np.nan if one.score is None else one.score for one in chosen], float)
-    return places, _smoothed(weights, _strata(decided))
+    return places, smoothed(weights, decided)
 
 
-def _strata(decided: Floats) -> Floats:
-    """By what the service gave it when it decided, on which it depended whether it was looked at.
-    Of what another system decided we know nothing: that is a stratum of its own."""
+def smoothed(weights: Floats, decided: Floats) -> Floats:
+    """Each weight as the mean of those of comments that the service gave about the same score when
+    it decided (`decided`; NaN: another system did). On that it depended who was looked at: whether
+    all were once, or one in twenty later, what is alike stands for equally many. The sums stay."""
     strata = np.floor(logit(np.clip(decided, 1e-6, 1 - 1e-6)) / _STRATUM)
-    return np.nan_to_num(strata, nan=-np.inf, neginf=-np.inf)
-
-
-def _smoothed(weights: Floats, strata: Floats) -> Floats:
-    """Each weight as the mean of its stratum: whether all like it were looked at once, or one in
-    twenty later, what is alike stands for equally many. The sums stay."""
-    _, members = np.unique(strata, return_inverse=True)
+    _, members = np.unique(np.nan_to_num(strata, nan=-np.inf, neginf=-np.inf), return_inverse=True)
     means: Floats = np.bincount(members, weights) / np.maximum(np.bincount(members), 1)
     return means[members]
 
