@@ -82,21 +82,16 @@ def weighed(labelled: Sequence[Labelled], *, imports: bool) -> tuple[list[int], 
     ]
     chosen = [labelled[place] for place in places]
     weights = np.array([1 / label.propensity for label in chosen], float)
-    return places, _smoothed(weights, np.array([_stratum(label) for label in chosen], float))
+    decided = np.array([np.nan if one.score is None else one.score for one in chosen], float)
+    return places, smoothed(weights, decided)
 
 
-def _stratum(label: Labelled) -> float:
-    """By what the service gave it when it decided, on which it depended whether it was looked at.
-    Of what another system decided we know nothing."""
-    if label.score is None:
-        return -math.inf
-    return math.floor(float(logit(min(max(label.score, 1e-6), 1 - 1e-6))) / _STRATUM)
-
-
-def _smoothed(weights: Floats, strata: Floats) -> Floats:
-    """Each weight as the mean of its stratum: whether all like it were looked at once, or one in
-    twenty later, what is alike stands for equally many. The sums stay."""
-    _, members = np.unique(strata, return_inverse=True)
+def smoothed(weights: Floats, decided: Floats) -> Floats:
+    """Each weight as the mean of those of comments that the service gave about the same score when
+    it decided (`decided`; NaN: another system did). On that it depended who was looked at: whether
+    all were once, or one in twenty later, what is alike stands for equally many. The sums stay."""
+    strata = np.floor(logit(np.clip(decided, 1e-6, 1 - 1e-6)) / _STRATUM)
+    _, members = np.unique(np.nan_to_num(strata, nan=-np.inf, neginf=-np.inf), return_inverse=True)
     means: Floats = np.bincount(members, weights) / np.maximum(np.bincount(members), 1)
     return means[members]
 
@@ -204,6 +199,21 @@ def operating_point(
         # With goals that low, what could be either is held.
         below, above = above, below
     return OperatingPoint(below, above)
+
+
+def strictest(evidence: Evidence, threshold: float) -> float | None:
+    """The strictest goal, in thousandths, that approving below the threshold is shown to meet; None
+    if not even half of it is shown to be right."""
+    met = [
+        goal
+        for goal in _GOALS
+        if (place := _farthest(evidence.below, 1 - goal)) is not None
+        and THRESHOLDS[place] >= threshold
+    ]
+    return max(met, default=None)
+
+
+_GOALS = tuple(n / 1000 for n in (*range(500, 900, 50), *range(900, 980, 5), *range(980, 1000)))
 
 
 def _farthest(side: Tally, allowed: float) -> int | None:

@@ -248,10 +248,9 @@ def _on_both_sides(
     if not held.any() or any(label.selection is Selection.AUDIT for label in chosen):
         return keep, []
     lowest = np.quantile(ours[held], 0.01)
-    keep = ~held | (theirs >= lowest)
     if lowest < _NEARLY_ALL:
         return keep, []
-    return keep, [
+    return ~held | (theirs >= lowest), [
         "Nobody was asked about what was published, so only comments that both would have held "
         "could be compared. A random audit lets the next candidate be judged on all."
     ]

@@ -71,11 +71,11 @@ def watch(current: Model, candidate: Model, guard: Guard) -> tuple[dict[str, Any
     """Figures of both on the guard set, and what the candidate is worse at."""
     found: dict[str, Any] = {}
     failed = []
-    for name, words, allowed, measure in _GUARDED:
+    for name, figure, words, allowed, measure in _GUARDED:
         ours, theirs = (measure(model, guard) for model in (current, candidate))
         if ours is None or theirs is None:
             continue
-        found[name] = {"current": ours, "candidate": theirs, "allowed": allowed}
+        found[name] = {"words": figure, "current": ours, "candidate": theirs, "allowed": allowed}
         if (theirs - ours) * (1 if allowed > 0 else -1) > abs(allowed):
             failed.append(words)
     if len(found) < len(_GUARDED):
@@ -114,8 +114,26 @@ def _crossed(model: Model, guard: Guard) -> Floats:
     return probabilities(model, documents)[0].reshape(len(guard.about), -1)
 
 
-_GUARDED: tuple[tuple[str, str, float, Callable[[Model, Guard], float | None]], ...] = (
-    ("sentences", "invented sentences of every kind", -AUC_LOST, _of_sentences),
-    ("groups", "sentences about groups of people", -AUC_LOST, _about_groups),
-    ("gap", "treating groups of people alike", GAP_GAINED, _gap),
+_GUARDED: tuple[tuple[str, str, str, float, Callable[[Model, Guard], float | None]], ...] = (
+    (
+        "sentences",
+        "AUC on invented sentences",
+        "invented sentences of every kind",
+        -AUC_LOST,
+        _of_sentences,
+    ),
+    (
+        "groups",
+        "AUC on sentences about groups of people",
+        "sentences about groups of people",
+        -AUC_LOST,
+        _about_groups,
+    ),
+    (
+        "gap",
+        "widest gap between groups in harmless sentences held",
+        "treating groups of people alike",
+        GAP_GAINED,
+        _gap,
+    ),
 )

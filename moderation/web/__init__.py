@@ -20,9 +20,10 @@ from moderation.web import (
     reference,
     scores,
     sites,
+    thresholds,
 )
 
-_DESK = (accounts, own_account, people, sites, desk, history, numbers, scores)
+_DESK = (accounts, own_account, people, sites, thresholds, desk, history, numbers, scores)
 _MODULES = (comments, demo, *_DESK, account_api, desk_api, events_api, reference, health)
 
 

@@ -60,8 +60,9 @@ class Data:
 
     @property
     def largest(self) -> float:
-        """The largest of all figures; 0 without any."""
-        return max((v for s in self.series for v in s.values if v is not None), default=0)
+        """The largest of all figures and ends of intervals; 0 without any."""
+        values = [v for s in self.series for v in s.values if v is not None]
+        return max(*values, *(e[1] for s in self.series for e in s.ranges if e), 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
