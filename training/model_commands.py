@@ -1,6 +1,7 @@
 """`moderation models …`: the models of sites, as on the desk's page for them."""
 
 import sys
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -18,6 +19,8 @@ from moderation.errors import Conflict
 from moderation.scorer import Scorer
 from moderation.site_models import GENERAL, StoredModel
 from moderation.training_runs import State
+from training.report import render_verdict
+from training.retraining import retrain, verdict_of
 
 # Who changed it, in the record of changes: whoever may log in on the service's machine.
 _ACTOR = "command line"
@@ -67,7 +70,12 @@ def list_models(site: str) -> None:
 @models.command()
 @click.argument("site")
 @click.argument("version")
-def show(site: str, version: str) -> None:
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write what the gate said, with plots, to this file (HTML).",
+)
+def show(site: str, version: str, report: Path | None) -> None:
     """Show what the gate said of a model of SITE; the end of its VERSION is enough."""
     with changing() as connection:
         model = site_models.model(connection, _site(connection, site), version)
@@ -76,6 +84,8 @@ def show(site: str, version: str) -> None:
     click.echo(f"on top of {model.base}")
     for sentence in model.report.get("sentences", []):
         click.echo(f"  {sentence}")
+    if report:
+        report.write_text(render_verdict(verdict_of(model)), encoding="utf-8")
     if agreement.compared:
         click.echo(
             f"As a shadow it agreed on {agreement.agreed:,} of {agreement.compared:,} comments."
@@ -89,8 +99,6 @@ def train(site: str) -> None:
 
     Whether the new model decides is as the site's settings say.
     """
-    from training.retraining import retrain  # noqa: PLC0415 - loads scikit-learn
-
     settings = Settings.from_environment()
     logs.configure(settings.log_level)
     database = open_database()

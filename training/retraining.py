@@ -21,7 +21,7 @@ from moderation.db import Database
 from moderation.goals import Evidence
 from moderation.labels import Labelled
 from moderation.scorer import Scorer
-from moderation.site_models import NewModel
+from moderation.site_models import NewModel, StoredModel
 from moderation.sites import SiteRef
 from moderation.training_runs import Run, State
 from moderation.weighing import evidence_of
@@ -198,6 +198,13 @@ _ACTOR = "the gate"
 def _end(database: Database, run: Run, state: State, outcome: str) -> None:
     with database.write() as connection:
         training_runs.finish(connection, run.id, state, outcome=outcome)
+
+
+def verdict_of(model: StoredModel) -> gate.Verdict:
+    """What the gate said of a stored model."""
+    return gate.Verdict(
+        model.recommended, tuple(model.report["sentences"]), model.report["figures"]
+    )
 
 
 def _too_few(labelled: Sequence[Labelled]) -> str:

@@ -75,7 +75,7 @@ def preview(name: str) -> ResponseReturnValue:
             site.id,
             present=site.settings,
             proposed=proposed,
-            thresholds=own_thresholds(),
+            thresholds=own_thresholds(site),
             point=operating_points.points(connection, site.id, site.settings).get,
         )
         changes = site_settings.differences(site.settings, proposed)
@@ -199,10 +199,13 @@ def _signer() -> URLSafeSerializer:
     return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="settings")
 
 
-def own_thresholds() -> rehearsal.Thresholds:
-    """The thresholds of the current model, by its version."""
+def own_thresholds(site: SiteRef) -> rehearsal.Thresholds:
+    """The thresholds of the model that decides for a site, by its version. A model of the site's
+    has those of the general one."""
     version, thresholds = _header(services().settings.model)
-    return {version: thresholds} if version else {}
+    if not version:
+        return {}
+    return {f"{version}+{site.current.version}" if site.current else version: thresholds}
 
 
 def _current_thresholds() -> Mapping[str, float]:

@@ -114,7 +114,7 @@ def _page(
     below: float | None,
     messages: Mapping[str, str] | None = None,
 ) -> str:
-    own = own_thresholds()
+    own = own_thresholds(site)
     model = next(iter(own), "")
     found = operating_points.evidence(connection, site_id=site.id, model=model)
     point = operating_points.points(connection, site.id, site.settings).get(model)
@@ -166,7 +166,7 @@ def _chosen(
         site.id,
         present=site.settings,
         proposed=_with_a_goal(site.settings),
-        thresholds=own_thresholds(),
+        thresholds=own_thresholds(site),
         point=points.get,
         proposed_point=proposed,
     )

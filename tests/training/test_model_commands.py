@@ -104,7 +104,9 @@ def test_what_cannot_be_done_is_one_line(
     assert current(database, site) == ""
 
 
-def test_a_training_in_the_foreground_tells_what_came_of_it(database: Database, site: int) -> None:
+def test_a_training_in_the_foreground_tells_what_came_of_it(
+    database: Database, site: int, tmp_path: Path
+) -> None:
     teach(database, site, 20)
     assert "There are 20 labels" in said("train", "news")
     teach(database, site, 40, first=20)
@@ -112,3 +114,6 @@ def test_a_training_in_the_foreground_tells_what_came_of_it(database: Database, 
     with database.read() as connection:
         (model,) = site_models.models(connection, site)
     assert model.version in said("list", "news")
+    report = tmp_path / "report.html"
+    said("show", "news", model.version, "--report", str(report))
+    assert model.report["sentences"][0] in report.read_text()
