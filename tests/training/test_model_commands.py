@@ -66,7 +66,7 @@ def test_a_model_is_promoted_and_rolled_back_and_it_is_on_record(
     said("refuse", "news", "news-1")
     assert "shadows from now on" in said("shadow", "news", "news-2")
     listed = said("list", "news")
-    assert "candidate, shadows" in listed
+    assert "retired, shadows" in listed
     assert "refused" in listed
     for deed in ("promote", "roll back", "refuse", "shadow"):
         assert deed in listed
