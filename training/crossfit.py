@@ -32,8 +32,8 @@ def out_of_fold(
     fold = dealt[members]
     found: list[float | None] = [None] * len(labelled)
     for number in range(folds):
-        places = np.flatnonzero(fold == number)
-        model = fit([labelled[place] for place in np.flatnonzero(fold != number)])
+        places = np.flatnonzero(fold == number).tolist()
+        model = fit([labelled[place] for place in np.flatnonzero(fold != number).tolist()])
         texts = [labelled[place] for place in places]
         documents = [Document(one.text, one.name, one.website) for one in texts]
         for place, score, able in zip(places, *probabilities(model, documents), strict=True):
