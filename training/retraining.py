@@ -8,12 +8,13 @@ leaves what decides alone.
 import logging
 from collections.abc import Callable, Sequence
 from heapq import nlargest
+from itertools import count
 from operator import attrgetter
 from threading import Event, Thread
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from moderation import labels, operating_points, site_models, sites, training_runs
+from moderation import goals, labels, operating_points, site_models, sites, training_runs
 from moderation.classifier.adaptation import Adaptation, adapted
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import SECOND, now_ms
@@ -24,9 +25,9 @@ from moderation.scorer import Scorer
 from moderation.site_models import NewModel, StoredModel
 from moderation.sites import SiteRef
 from moderation.training_runs import Run, State
-from moderation.weighing import evidence_of
 from training import gate
 from training.adapt import examples_of, fit
+from training.crossfit import FOLDS, out_of_fold
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ LEAST_LABELS = 40
 _NAME_LENGTH = 24
 
 # The parts of a run, and where each ends as a share of its time.
-_READ, _FITTED, _JUDGED, _FITTED_AGAIN = 0.05, 0.45, 0.6, 0.97
+_READ, _FITTED, _JUDGED, _WEIGHED, _FITTED_AGAIN = 0.02, 0.2, 0.3, 0.75, 0.98
 
 
 class InterruptedRunError(Exception):
@@ -56,7 +57,8 @@ class _Made(NamedTuple):
     adaptation: Adaptation
     verdict: gate.Verdict
     evidence: Evidence
-    """What the later labels say of the trial's thresholds: the candidate was trained on them."""
+    """What the labels say of the candidate's thresholds, by models like it that were trained on
+    others: it was trained on them all."""
     labels: int
     last_label_id: int
 
@@ -125,26 +127,41 @@ def _make(
         progress=tell.part("training on the earlier decisions", _READ, _FITTED),
     )
     tell("comparing with the present model", _FITTED)
-    on_trial = adapted(general, trial)
     verdict = gate.judge(
         present,
-        on_trial,
+        adapted(general, trial),
         later,
         goal=site.settings.approve_precision,
         notes=gate.straddling(earlier, later),
     )
-    evidence = evidence_of(on_trial, later, imports_complete=site.settings.imports_complete)
-    tell("training on all decisions", _JUDGED)
+    evidence = _evidence(general, labelled, now, site, tell)
+    tell("training on all decisions", _WEIGHED)
     adaptation = fit(
         general,
         examples_of(labelled, now),
         name=name,
         now=now,
-        progress=tell.part("training on all decisions", _JUDGED, _FITTED_AGAIN),
+        progress=tell.part("training on all decisions", _WEIGHED, _FITTED_AGAIN),
     )
     tell("storing the model", _FITTED_AGAIN)
     last = max(label.label_id for label in labelled)
     return _Made(adaptation, verdict, evidence, len(labelled), last)
+
+
+def _evidence(
+    general: Classifier, labelled: Sequence[Labelled], now: int, site: SiteRef, tell: "_Telling"
+) -> Evidence:
+    fits = count(1)
+
+    def without_some(part: Sequence[Labelled]) -> Classifier:
+        share = (next(fits) - 1) / FOLDS
+        tell("weighing the decisions", _JUDGED + share * (_WEIGHED - _JUDGED))
+        examples = examples_of(part, now)
+        return adapted(general, fit(general, examples, name=site.name[:_NAME_LENGTH], now=now))
+
+    scores = out_of_fold(labelled, without_some)
+    imports = site.settings.imports_complete
+    return Evidence.of(goals.sample(labelled, scores, imports_complete=imports))
 
 
 def _keep(database: Database, general: Classifier, run: Run, site: SiteRef, made: _Made) -> None:

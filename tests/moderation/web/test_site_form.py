@@ -30,6 +30,9 @@ EVERYTHING = SiteSettings.model_validate(
         "close_after_days": 30,
         "notify_url": "https://hooks.example/x?y=z",
         "notify_after_minutes": 15,
+        "retrain_after_labels": None,
+        "retrain_every_days": 7,
+        "promote_automatically": True,
     }
 )
 
@@ -168,5 +171,6 @@ def test_every_group_explains_itself() -> None:
         "Words",
         "Rules",
         "Pages",
+        "Learning",
         "Notice",
     ]
