@@ -12,7 +12,7 @@ from redis import Redis
 from rq import Worker
 from sqlalchemy import update
 
-from moderation import labels, site_models, sites, training_runs
+from moderation import labels, operating_points, site_models, sites, training_runs
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import now_ms
 from moderation.config import Settings
@@ -200,3 +200,17 @@ def test_what_is_to_be_scored_again_is_enqueued_batch_after_batch(
     with database.read() as connection:
         assert list(site_models.to_rescore(connection)) == []
     jobs.rescore(site)
+
+
+def test_labels_are_weighed_for_the_model_that_decides(
+    environment: None, database: Database, shipped: Classifier
+) -> None:
+    site = taught_site(database, 4)
+    model = decides(database, site, shipped, LENIENT)
+    jobs.weigh(site)
+    with database.read() as connection:
+        found = operating_points.evidence(
+            connection, site_id=site, model=f"{shipped.version}+{model.version}"
+        )
+    assert found is not None
+    assert found[0].labels == 4
