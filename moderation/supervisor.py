@@ -119,7 +119,7 @@ class Supervisor:
             _PARENT_VARIABLE: str(os.getpid()),
         }
         log.info("starting; the first time, preparing the classifier takes up to half a minute")
-        for command in ("worker", "web", "trainer"):
+        for command in ("worker", "trainer", "web"):
             part = Part(command, environment)
             self._parts.append(part)
             part.start()
