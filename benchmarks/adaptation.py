@@ -66,7 +66,7 @@ SITES = (
     Site("news, hate speech", NEWS[1], NEWS, 20, SMALL, page="article", tuned=True),
     Site("tweets, offensive", TWEETS[0], TWEETS, 3, (50, *LARGE), tuned=True),
     Site("YouTube spam", CHATS[0], CHATS, 10, SMALL, tuned=True),
-    Site("tweets, 1 decision in 10 wrong", TWEETS[0], TWEETS, 3, (*LARGE, 4000), noise=0.1),
+    Site("tweets, 1 decision in 10 wrong", TWEETS[0], TWEETS, 3, (100, 500, 1000, 4000), noise=0.1),
     Site("tweets, in a cipher", TWEETS[0], TWEETS, 3, (100, 200, 400, 800), cipher=True),
     Site("Wikipedia, 1 % toxic", WIKIPEDIA[0], WIKIPEDIA, 3, LARGE),
     Site("sentences about groups", "toxigen_safenlp", (), 6, LARGE, page="target"),
@@ -174,7 +174,7 @@ def page(files: tuple[Path, ...], output: Path) -> None:
     found = {line["site"]: line for line in lines if "site" in line}
     costs = [line for line in lines if "seconds" in line]
     measured = [site for site in SITES if site.name in found]
-    output.write_text(adaptation_page.markdown(measured, found, costs[-1]), "utf-8")
+    output.write_text(adaptation_page.markdown(measured, found, costs), "utf-8")
     plot = output.parent / "images" / "adaptation.svg"
     plot.write_text(adaptation_page.svg(measured, found), "utf-8")
 

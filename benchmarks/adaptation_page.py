@@ -68,8 +68,10 @@ _COST = """
 """
 
 
-def markdown(sites: Sequence[Site], found: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
-    """The page."""
+def markdown(
+    sites: Sequence[Site], found: Mapping[str, Any], costs: Sequence[Mapping[str, Any]]
+) -> str:
+    """The page, with the last of the costs if there are any."""
     parts = [_HEAD]
     for title, tuned in (("Chosen by", True), ("Reported", False)):
         parts.append(f"\n### {title}\n\n| Site | General | Labels | Gain | Worst |\n")
@@ -77,7 +79,7 @@ def markdown(sites: Sequence[Site], found: Mapping[str, Any], cost: Mapping[str,
         for site in sites:
             if site.tuned == tuned:
                 parts += _rows(site, found[site.name])
-    parts.append(
+    parts += [
         _COST.format(
             labels=10_000,
             seconds=cost["seconds"],
@@ -86,7 +88,8 @@ def markdown(sites: Sequence[Site], found: Mapping[str, Any], cost: Mapping[str,
             scored=cost["ratios"]["scored"],
             explained=cost["ratios"]["explained"],
         )
-    )
+        for cost in costs[-1:]
+    ]
     return "".join(parts)
 
 

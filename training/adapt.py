@@ -149,7 +149,8 @@ def fit(
     table = _Table(base, examples)
     shares, found = _chosen(table, progress)
     weights, scales = quantise(found.weights[None], table.idf) if len(table.idf) else _NOTHING
-    kept = np.flatnonzero(weights[:, 0])
+    # A feature without a weight still counts for the length of its block.
+    kept = slice(None) if weights.any() else slice(0)
     progress(1.0)
     return Adaptation(
         base.version,

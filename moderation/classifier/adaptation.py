@@ -23,7 +23,7 @@ from safetensors.numpy import load, save
 from moderation.classifier import language, scoring
 from moderation.classifier.artifact import FORMAT, ArtifactError, digest_of
 from moderation.classifier.explain import Layer, explain_sum
-from moderation.classifier.features import BUCKET_BITS
+from moderation.classifier.features import BUCKET_BITS, BUCKETS
 from moderation.classifier.hashing import bitmap, ranked
 from moderation.classifier.parameters import HEADS, packed
 from moderation.classifier.pipeline import Classifier, Reading
@@ -84,6 +84,9 @@ class SiteWeights:
         )
         if not len(found.buckets) == len(found.weights) == len(found.idf):
             raise ValueError("weights and features differ in number")
+        for numbers, limit in ((found.buckets, BUCKETS), (found.words, 1 << VOCABULARY_BITS)):
+            if len(numbers) and (numbers[-1] >= limit or (numbers[1:] <= numbers[:-1]).any()):
+                raise ValueError("features or words are not in ascending order")
         if found.factors.shape != (len(HEADS),):
             raise ValueError(f"there are {len(found.factors)} factors for {len(HEADS)} heads")
         return found

@@ -1,6 +1,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from moderation.classifier.artifact import ArtifactError
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document, Reason
-from training.adapt import Example, fit
+from training.adapt import FEATURES, LEAST_FREQUENCY, Example, fit
+from training.vectorizer import CommentVectorizer
 
 NOW = 1_800_000_000_000
 GOOD = ["I rode the tram to the lake", "The tram was late, as it is", "A quiet tram, thank you"]
@@ -57,7 +59,7 @@ comments = st.lists(
 documents = st.lists(st.builds(Document, comments, comments, comments), max_size=6)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(documents=documents, data=st.data())
 def test_contributions_sum_to_the_log_odds(
     site: AdaptedClassifier, documents: list[Document], data: st.DataObject
@@ -71,7 +73,7 @@ def test_contributions_sum_to_the_log_odds(
         assert total == pytest.approx(row[HEADS.index(found.head)], abs=1e-9)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(documents=documents)
 def test_the_reasons_stay_those_of_the_general_model(
     classifier: Classifier, site: AdaptedClassifier, documents: list[Document]
@@ -172,6 +174,12 @@ def test_any_other_bytes_are_refused(data: bytes) -> None:
         Adaptation.from_bytes(data)
 
 
+def test_features_out_of_order_are_refused(adaptation: Adaptation) -> None:
+    weights = replace(adaptation.weights, buckets=adaptation.weights.buckets[::-1].copy())
+    with pytest.raises(ArtifactError, match="ascending"):
+        Adaptation.from_bytes(replace(adaptation, weights=weights).to_bytes())
+
+
 def test_it_does_not_fit_on_another_general_model(
     classifier: Classifier, adaptation: Adaptation
 ) -> None:
@@ -187,3 +195,19 @@ def test_spam_that_only_the_general_model_knows_is_explained_as_it_is(
     (explanation,) = site.explain([document])
     assert explanation.head == REJECT
     assert site.log_odds([document])[0][0, HEADS.index(Reason.SPAM)] > 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(documents=documents)
+def test_log_odds_are_those_of_the_features_that_training_sees(
+    classifier: Classifier, adaptation: Adaptation, documents: list[Document]
+) -> None:
+    features = CommentVectorizer(
+        features=FEATURES, least_frequency=LEAST_FREQUENCY, tables=classifier.parameters.tables
+    ).fit([example.document for example in labelled(300)])
+    site = adaptation.weights
+    coefficients = site.weights * site.scale / site.idf
+    own = features.transform(documents).toarray() @ coefficients
+    expected = site.bias + classifier.log_odds(documents)[0] @ site.factors + own
+    found = adapted(classifier, adaptation).log_odds(documents)[0][:, HEADS.index(REJECT)]
+    assert found == pytest.approx(expected, abs=1e-3)
