@@ -79,7 +79,7 @@ SITES = (
     TALK,
     SPAM,
 )
-LENGTHS = (2_000, 5_000, 10_000, 20_000, 50_000)
+LENGTHS = (2_000, 5_000, 10_000, 20_000)
 
 
 class Outcome(NamedTuple):

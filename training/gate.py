@@ -38,8 +38,9 @@ LARGEST_GROUP = 0.2
 
 RESAMPLES = 2_000
 
-CHANCE = 0.05
-"""Of a difference that is called sure though there is none, either way, all figures together."""
+CHANCE = 0.03
+"""Of a difference that is called sure though there is none, either way, all figures together; less
+than it should be in the end, because with few decisions bootstrap intervals are too narrow."""
 
 GOAL = 0.99
 """Of what is approved automatically, the share that should be right, where the site has no goal."""

@@ -109,3 +109,21 @@ def test_what_is_changed_here_is_in_the_record_of_changes_too(database: Database
         entries = site_settings.history(connection, site.id, limit=9)
     assert [entry.actor for entry in entries] == ["command line"] * 2
     assert entries[0].changes == [{"setting": "rules.max_links", "before": 2, "after": 1}]
+
+
+def test_labels_are_weighed_for_a_goal(database: Database) -> None:
+    run("add", "courier")
+    run("settings", "courier", "approve_precision=0.9")
+
+    answer = json.loads(run("weigh", "courier").output)
+
+    assert answer["labels"] == 0
+    assert (answer["approve_below"], answer["reject_from"]) == (0.0, None)
+    assert answer["model"].startswith("general-")
+
+
+def test_labels_of_a_site_that_is_not_there_are_not_weighed(database: Database) -> None:
+    answer = run("weigh", "courier")
+
+    assert answer.exit_code == 1
+    assert "there is no site courier" in answer.output

@@ -10,6 +10,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from sqlalchemy import select
 
+from moderation import operating_points
 from moderation.clock import DAY, MINUTE, now_ms
 from moderation.config import Settings
 from moderation.db import Database
@@ -195,3 +196,20 @@ def test_the_sweep_keeps_the_figures_of_days_that_are_over(
     with database.read() as connection:
         rows = connection.execute(select(DayFigures.__table__)).all()
     assert [(row.day, row.site_id) for row in rows] == [((now_ms() - 3 * DAY) // DAY, site)]
+
+
+def test_the_sweep_has_labels_weighed_where_a_goal_waits_for_it(
+    database: Database, redis: Redis
+) -> None:
+    site = add_site(database, approve_precision=0.99)
+
+    jobs.sweep()
+    work(redis)
+
+    with database.read() as connection:
+        settings = operating_points.settings_of(connection, site)
+        found = operating_points.points(connection, site, settings)
+    assert [point.approve_below for point in found.values()] == [0.0]
+    assert queue(redis, QueueName.MAINTENANCE).count == 0
+    jobs.sweep()
+    assert queue(redis, QueueName.MAINTENANCE).count == 0
