@@ -2,7 +2,7 @@
 so that the error of what nobody looks at is known.
 
 Who is drawn is left to the operating system's source of randomness: no author can foresee it, and
-it knows nothing of the score. See docs/decisions/0019.
+it knows nothing of the score. See docs/decisions/0024.
 """
 
 from collections import Counter

@@ -1,5 +1,5 @@
-"""The command line. Commands that belong to other packages are named by path and loaded when they
-are called, so that this package imports none of them."""
+"""The command line. Most commands are named by path and loaded when they are called: this package
+imports none of the others, and no process holds in memory what only another command needs."""
 
 import importlib
 import sys
@@ -12,15 +12,17 @@ from moderation import logs
 from moderation.bootstrap import FirstSecrets
 from moderation.config import Settings
 from moderation.db import Database
-from moderation.erase_commands import erase
 from moderation.errors import StartupError
-from moderation.import_commands import import_
 from moderation.server import serve
-from moderation.site_commands import site
-from moderation.user_commands import user
 
 _ELSEWHERE = {
+    "site": "moderation.site_commands:site",
+    "user": "moderation.user_commands:user",
+    "import": "moderation.import_commands:import_",
+    "erase": "moderation.erase_commands:erase",
     "worker": "worker.cli:worker",
+    "trainer": "worker.cli:trainer",
+    "models": "training.model_commands:models",
     "train": "training.cli:train",
     "score": "training.cli:score",
     "evaluate": "training.cli:evaluate",
@@ -28,7 +30,7 @@ _ELSEWHERE = {
 
 
 class _Commands(click.Group):
-    """Our own commands and, by path, those of the packages above us."""
+    """The commands of this module and, by path, those of others."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *_ELSEWHERE})
@@ -49,7 +51,7 @@ def cli() -> None:
 
 @cli.command()
 def up() -> None:
-    """Run everything on this machine: Redis, web server and workers."""
+    """Run everything on this machine: Redis, web server, workers and trainer."""
     from moderation.supervisor import Supervisor  # noqa: PLC0415 - loads the model's code
 
     settings = Settings.from_environment()
@@ -94,12 +96,6 @@ def migrate() -> None:
     if not settings.database_url:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     Database(settings.database, pool_size=1).migrate()
-
-
-cli.add_command(site)
-cli.add_command(user)
-cli.add_command(import_)
-cli.add_command(erase)
 
 
 @cli.command("demo-data")

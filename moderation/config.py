@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from moderation.classifier.artifact import DEFAULT_ARTIFACT
+from moderation.classifier import DEFAULT_ARTIFACT
 from moderation.errors import StartupError
 
 MINIMUM_SECRET_LENGTH = 12

@@ -1,7 +1,15 @@
-"""One batch of pending comments: load, score, apply the policy, write. Free of RQ."""
+"""One batch of pending comments: load, score, apply the policy, write. Free of RQ.
 
+The comments of one site in a batch are all scored by one classifier, the one that was the site's
+when the batch was loaded.
+"""
+
+import logging
 from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
+from moderation import shadows
 from moderation.audits import Drawn, draw
 from moderation.classifier.language import detect
 from moderation.classifier.pipeline import Classifier
@@ -18,6 +26,9 @@ from moderation.policy import (
 )
 from moderation.review import Actor, Applied, Change, set_status
 from moderation.scorer import Scorer, explain_each, predict_each
+from moderation.shadows import Beside
+
+log = logging.getLogger(__name__)
 
 WORKER = Actor(ActorKind.WORKER, "worker")
 
@@ -33,15 +44,31 @@ def decide_comments(
         batch = gather(connection, comment_ids)
     if not batch:
         return []
+    decisions = decide_each(database, scorer, batch)
     changes = [
-        _change(scorer, pending, decision)
-        for pending, decision in zip(batch, _decisions(scorer, batch), strict=True)
+        change(pending, decision, classifier)
+        for pending, (decision, classifier) in zip(batch, decisions, strict=True)
     ]
     with database.write() as connection:
-        return set_status(connection, changes, actor=WORKER)
+        applied = set_status(connection, changes, actor=WORKER)
+    _shadow(database, scorer, batch, [decision for decision, _ in decisions])
+    return applied
 
 
-def _change(scorer: Scorer, pending: Pending, decision: Decision) -> Change:
+def decide_each(
+    database: Database, scorer: Scorer, batch: Sequence[Pending]
+) -> list[tuple[Decision, Classifier | None]]:
+    """The decision about each comment, explained, and who was asked; the batch goes site by
+    site."""
+    found: list[tuple[Decision, Classifier | None]] = []
+    for model, together in groupby(batch, key=attrgetter("current")):
+        classifier = scorer.for_site(database, model)
+        found += [(decision, classifier) for decision in _decisions(classifier, list(together))]
+    return found
+
+
+def change(pending: Pending, decision: Decision, classifier: Classifier | None) -> Change:
+    """The wish that a decision comes to."""
     drawn = draw(decision.status, pending.settings, room=pending.room)
     return Change(
         comment_id=pending.id,
@@ -50,17 +77,16 @@ def _change(scorer: Scorer, pending: Pending, decision: Decision) -> Change:
         model=decision.model,
         score=decision.score,
         fingerprint=pending.fingerprint,
-        language=_language(scorer, pending, decision, drawn),
+        language=_language(classifier, pending, decision, drawn),
         evidence=decision.evidence,
         drawn=drawn,
     )
 
 
-def _decisions(scorer: Scorer, batch: Sequence[Pending]) -> list[Decision]:
-    classifier = scorer.classifier()
+def _decisions(classifier: Classifier | None, batch: Sequence[Pending]) -> list[Decision]:
     if classifier is None:
         return [_decision(pending, None, None, SCORER_UNAVAILABLE) for pending in batch]
-    documents = [Document(p.facts.text, p.facts.name, p.facts.website) for p in batch]
+    documents = _documents(batch)
     predictions, reading = predict_each(classifier, documents)
     decisions = [
         _decision(pending, classifier, prediction, SCORER_FAILED)
@@ -74,13 +100,18 @@ def _decisions(scorer: Scorer, batch: Sequence[Pending]) -> list[Decision]:
     ]
 
 
-def _language(scorer: Scorer, pending: Pending, decision: Decision, drawn: Drawn) -> str:
+def _documents(batch: Sequence[Pending]) -> list[Document]:
+    return [Document(p.facts.text, p.facts.name, p.facts.website) for p in batch]
+
+
+def _language(
+    classifier: Classifier | None, pending: Pending, decision: Decision, drawn: Drawn
+) -> str:
     """The language of a comment that a moderator may look at; asked of few, because it takes as
     long as scoring. Where the detector is not sure, what a model of one language is able to judge
     is in that language."""
     if decision.status is Status.APPROVED and drawn.audit is None:
         return ""
-    classifier = scorer.classifier()
     known = classifier.languages if classifier and decision.evidence.get("able") else ()
     return detect(pending.facts.text) or (known[0] if len(known) == 1 else "")
 
@@ -95,4 +126,39 @@ def _decision(
         model=classifier.version if classifier else None,
         thresholds=classifier.thresholds if classifier else {},
         unavailable=otherwise,
+        point=pending.points.get(classifier.version) if classifier else None,
     )
+
+
+def _shadow(
+    database: Database, scorer: Scorer, batch: Sequence[Pending], decisions: Sequence[Decision]
+) -> None:
+    """Keep what the models that shadow would have decided. What was decided is written already, and
+    no failure here is the caller's."""
+    try:
+        rows = [
+            row
+            for model, pairs in groupby(
+                zip(batch, decisions, strict=True), key=lambda pair: pair[0].shadow
+            )
+            if model is not None and (classifier := scorer.adapted(database, model)) is not None
+            for row in _beside(model.id, classifier, list(pairs))
+        ]
+        if rows:
+            with database.write() as connection:
+                shadows.record(connection, rows)
+    except Exception:
+        log.exception("what the shadow would have decided is lost")
+
+
+def _beside(
+    model_id: int, classifier: Classifier, pairs: Sequence[tuple[Pending, Decision]]
+) -> list[Beside]:
+    batch = list(map(itemgetter(0), pairs))
+    predictions, _ = predict_each(classifier, _documents(batch))
+    return [
+        Beside(
+            model_id, pending.id, _decision(pending, classifier, prediction, SCORER_FAILED), live
+        )
+        for (pending, live), prediction in zip(pairs, predictions, strict=True)
+    ]

@@ -1,6 +1,7 @@
 """The words of the trade that every layer shares; no Flask, SQL or Redis here."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Status(StrEnum):
@@ -83,11 +84,13 @@ class Role(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an event tells of. Only `DECISION`, `UNDO` and `ERASURE` may change a status."""
+    """What an event tells of. Only those of `CHANGING` may change a status."""
 
     DECISION = "decision"
     UNDO = "undo"
     """A moderator took a decision of his own back; the status before it is restored."""
+    RESCORE = "rescore"
+    """The service scored a held comment again, with another model; it may approve it then."""
     NOTE = "note"
     """A moderator wrote something about the comment, for other moderators."""
     LOOK = "look"
@@ -96,6 +99,10 @@ class EventKind(StrEnum):
     """A moderator trusted or blocked the comment's author, or let the usual rules apply again."""
     ERASURE = "erasure"
     """An administrator had its text and all that tells of its author removed, for good."""
+
+
+CHANGING = frozenset({EventKind.DECISION, EventKind.UNDO, EventKind.RESCORE, EventKind.ERASURE})
+"""Events that may have changed a status."""
 
 
 class ModeratorReason(StrEnum):
@@ -123,3 +130,11 @@ class Standing(StrEnum):
     """The model does not hold their comments; rules that speak still do."""
     BLOCKED = "blocked"
     """Their comments are rejected."""
+
+
+class ModelRef(NamedTuple):
+    """One of a site's own models, as whoever scores knows it."""
+
+    id: int
+    version: str
+    """Names its content: models of one version score alike."""

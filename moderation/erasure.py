@@ -9,7 +9,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, select, update
 
-from moderation import labels
+from moderation import labels, shadows
 from moderation.clock import now_ms
 from moderation.domain import EventKind, Status
 from moderation.models import Comment, Event, Example, Label
@@ -60,6 +60,7 @@ def erase(connection: Connection, comment_ids: Sequence[str], *, actor: Actor) -
         ]
         done = [one.comment_id for one in set_status(connection, changes, actor=actor)]
         labels.withdraw(connection, done)
+        shadows.forget(connection, done)
         _blank_events(connection, done)
         _blank(connection, done)
         erased += len(done)

@@ -1,24 +1,28 @@
 """What the rules want to know about pending comments, gathered for a whole batch. Free of RQ."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, select
 from sqlalchemy.orm import aliased
 
-from moderation import similarity
+from moderation import operating_points, similarity, sites
 from moderation.audits import has_room
 from moderation.clock import HOUR, SECOND
-from moderation.domain import Standing, Status
+from moderation.domain import CHANGING, PEOPLE, ActorKind, ModelRef, Standing, Status
 from moderation.ids import floor_id
-from moderation.models import AuthorStanding, Comment, Site, is_approved
+from moderation.models import AuthorStanding, Comment, Event, is_approved, is_held
+from moderation.operating_points import Points
 from moderation.policy import SiteSettings
-from moderation.rules import LONG_ENOUGH_TO_REPEAT, Facts, Rules
+from moderation.rules import LONG_ENOUGH_TO_REPEAT, NEARLY_THE_SAME, Facts, Rules
+from moderation.sites import SiteRef
 
 # Comments of a site, the latest before a new one, that it is compared with for repeats and floods.
 _COMPARED_WITH = 1000
@@ -31,8 +35,23 @@ class Pending(NamedTuple):
     settings: SiteSettings
     facts: Facts
     fingerprint: bytes
-    room: bool
+    current: ModelRef | None = None
+    """The model of its site that decides; None: the general model alone."""
+    shadow: ModelRef | None = None
+    points: Points = MappingProxyType({})
+    """The thresholds of each model that follow from the site's goals."""
+    room: bool = False
     """Whether it may be drawn for the audit: see `audits`."""
+
+
+class Held(NamedTuple):
+    """A held comment that may be scored again, and what was last said of it."""
+
+    pending: Pending
+    version: int
+    reason: str
+    model: str | None
+    """The model that held it; None where none was asked."""
 
 
 def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
@@ -40,21 +59,70 @@ def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
     rows = connection.execute(_PENDING, {"ids": comment_ids}).all()
     found: list[Pending] = []
     for site_id, of_site in groupby(rows, key=attrgetter("site_id")):
-        settings = _settings(connection, site_id)
-        found += _of_one_site(connection, site_id, settings, list(of_site))
+        site = sites.get(connection, site_id)
+        points = operating_points.points(connection, site_id, site.settings)
+        found += _of_one_site(connection, site, points, list(of_site))
     return found
 
 
+def gather_held(connection: Connection, site: SiteRef, *, after: str, limit: int) -> list["Held"]:
+    """Comments of a site that a worker held and about which no person ever decided, the oldest
+    first, with what the rules knew when they were held, except for what is known of their authors
+    by now.
+
+    Args:
+        after: the comment to go on behind; empty for the first ones.
+        limit: so many at most.
+    """
+    values = {"site": site.id, "after": after, "at_most": limit}
+    points = operating_points.points(connection, site.id, site.settings)
+    room = _room(connection, site)
+    found = []
+    for row in connection.execute(_HELD, values):
+        known = remembered(row.evidence) | {
+            "author_approved": row.author_approved,
+            "standing": Standing(row.standing) if row.standing else None,
+        }
+        facts = Facts(text=row.text, name=row.name, website=row.website, **known)
+        pending = Pending(
+            row.id, site.settings, facts, row.fingerprint, site.current, site.shadow, points, room
+        )
+        found.append(Held(pending, row.version, row.reason, row.model))
+    return found
+
+
+def _room(connection: Connection, site: SiteRef) -> bool:
+    return site.settings.audit_share > 0 and has_room(connection, site.id)
+
+
+def remembered(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """What the rules were told beside the comment itself, from the evidence of a decision."""
+    known = dict(evidence.get("facts") or _guessed(evidence))
+    standing = known.get("standing")
+    return known | {"standing": Standing(standing) if standing else None}
+
+
+def _guessed(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a decision from before they were stored: as the rules that spoke tell."""
+    spoke = {finding["rule"] for finding in evidence.get("rules", [])}
+    return {
+        "author_approved": "first_comment" not in spoke,
+        "earlier_from_sender": sys.maxsize if "flood" in spoke else 0,
+        "agreement": NEARLY_THE_SAME if "duplicate" in spoke else 0,
+    }
+
+
 def _of_one_site(
-    connection: Connection, site_id: int, settings: SiteSettings, rows: Sequence[Any]
+    connection: Connection, site: SiteRef, points: Points, rows: Sequence[Any]
 ) -> Iterable[Pending]:
-    recent = _recent(connection, site_id, settings.rules, rows)
+    settings = site.settings
+    recent = _recent(connection, site.id, settings.rules, rows)
     crowd = _Crowd.of(recent, rows)
     earlier = crowd.earlier_from_sender(settings.rules.flood_seconds * SECOND)
     texts = [similarity.normalize(row.text) for row in rows]
     prints = similarity.fingerprints(texts)
     agreements = _agreements(texts, prints, recent, crowd)
-    room = settings.audit_share > 0 and has_room(connection, site_id)
+    room = _room(connection, site)
     for place, row in enumerate(rows):
         facts = Facts(
             text=row.text,
@@ -65,12 +133,9 @@ def _of_one_site(
             agreement=agreements[place],
             standing=Standing(row.standing) if row.standing else None,
         )
-        yield Pending(row.id, settings, facts, prints[place], room)
-
-
-def _settings(connection: Connection, site_id: int) -> SiteSettings:
-    query = select(Site.settings).where(Site.id == site_id)
-    return SiteSettings.model_validate(connection.execute(query).scalar_one())
+        yield Pending(
+            row.id, settings, facts, prints[place], site.current, site.shadow, points, room
+        )
 
 
 def _author_approved() -> ColumnElement[bool]:
@@ -113,6 +178,52 @@ _PENDING = (
         Comment.status == Status.PENDING,
     )
     .order_by(Comment.site_id, Comment.id)
+)
+
+_SAID, _THEIRS = aliased(Event), aliased(Event)
+
+_LAST_SAID = (
+    select(func.max(_SAID.id))
+    .where(_SAID.comment_id == Comment.id, _SAID.actor_kind == ActorKind.WORKER)
+    .correlate(Comment)
+    .scalar_subquery()
+)
+
+_HELD = (
+    select(
+        Comment.id,
+        Comment.version,
+        Comment.reason,
+        Comment.name,
+        Comment.website,
+        Comment.text,
+        Comment.fingerprint,
+        _author_approved().label("author_approved"),
+        AuthorStanding.standing,
+        Event.evidence,
+        Event.model,
+    )
+    .select_from(Comment)
+    .join(Event, Event.id == _LAST_SAID)
+    .outerjoin(
+        AuthorStanding,
+        and_(
+            AuthorStanding.site_id == Comment.site_id,
+            AuthorStanding.author_id == Comment.author_id,
+        ),
+    )
+    .where(
+        is_held(Comment),
+        Comment.site_id == bindparam("site"),
+        Comment.id > bindparam("after"),
+        ~exists().where(
+            _THEIRS.comment_id == Comment.id,
+            _THEIRS.actor_kind.in_(PEOPLE),
+            _THEIRS.kind.in_(CHANGING),
+        ),
+    )
+    .order_by(Comment.id)
+    .limit(bindparam("at_most"))
 )
 
 _RECENT = (

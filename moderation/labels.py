@@ -67,6 +67,8 @@ class Labelled(NamedTuple):
     propensity: float
     score: float | None
     """What the service gave it when it decided; None for an example."""
+    rule: str = ""
+    """The rule that held or rejected it, if one did: no model was asked then."""
 
 
 class Disagreement(NamedTuple):
@@ -196,6 +198,7 @@ def _of_comments(site_id: int) -> Select[*tuple[Any, ...]]:
             Comment.thread_id.label("page"),
             Comment.created_at,
             Comment.score,
+            Comment.rule,
             *_OF_LABEL,
         )
         .join(Label, Label.comment_id == Comment.id)
@@ -215,6 +218,7 @@ def _of_examples(site_id: int) -> Select[*tuple[Any, ...]]:
             Example.page,
             Example.created_at,
             literal(None).label("score"),
+            literal("").label("rule"),
             *_OF_LABEL,
         )
         .join(Label, Label.example_id == Example.id)

@@ -526,6 +526,149 @@ class Label(Base):
     withdrawn_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class SiteModel(Base):
+    """What was trained on one site's labels, on top of a general model: see `site_models`."""
+
+    __tablename__ = "site_model"
+    __table_args__ = (UniqueConstraint("site_id", "version"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    version: Mapped[str] = mapped_column(String(64))
+    base: Mapped[str] = mapped_column(String(100))
+    """Version of the general model that it was trained on."""
+    made_at: Mapped[int] = mapped_column(BigInteger)
+    made_by: Mapped[str] = mapped_column(String(64))
+    """Who or what asked for it."""
+    labels: Mapped[int] = mapped_column(Integer)
+    """How many it was trained on."""
+    last_label_id: Mapped[int] = mapped_column(BigInteger)
+    """The latest label that was there."""
+    recommended: Mapped[bool] = mapped_column(Boolean)
+    """Whether the gate found that it may take the place of what was current then."""
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What the gate found: `sentences` in plain words, and `figures`."""
+    promoted_at: Mapped[int | None] = mapped_column(BigInteger)
+    """When it last became the current one; none if it never was."""
+    refused_at: Mapped[int | None] = mapped_column(BigInteger)
+    problem: Mapped[str] = mapped_column(String(300), server_default="")
+    """Why it cannot be used, where a process found that it cannot."""
+    # Last: SQLite reads a row up to the column that is asked for.
+    artifact: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SiteChoice(Base):
+    """Which models a site uses; a site without a row uses the general one alone."""
+
+    __tablename__ = "site_choice"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    current_id: Mapped[int | None] = mapped_column(ForeignKey("site_model.id"))
+    """What decides; none: the general model alone."""
+    shadow_id: Mapped[int | None] = mapped_column(ForeignKey("site_model.id"))
+    """What scores beside it, and decides nothing."""
+    rescored_to: Mapped[str | None] = mapped_column(String(32))
+    """Held comments up to this one were scored again since the last change of what decides; none
+    when all were."""
+
+
+class ModelChange(Base):
+    """Who changed which model decides, shadows or is refused, and when."""
+
+    __tablename__ = "model_change"
+    __table_args__ = (Index("ix_model_change_site_id", "site_id", "id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    at: Mapped[int] = mapped_column(BigInteger)
+    actor: Mapped[str] = mapped_column(String(64))
+    deed: Mapped[str] = mapped_column(String(16))
+    from_id: Mapped[int | None] = mapped_column(ForeignKey("site_model.id"))
+    to_id: Mapped[int | None] = mapped_column(ForeignKey("site_model.id"))
+
+
+_UNFINISHED = text("state IN ('queued', 'running')")
+
+
+class TrainingRun(Base):
+    """One training of a site's model, from when it was asked for: see `training_runs`."""
+
+    __tablename__ = "training_run"
+    __table_args__ = (
+        Index("ix_training_run_site_id", "site_id", "id"),
+        # One at a time.
+        Index(
+            "ix_training_run_unfinished",
+            "site_id",
+            unique=True,
+            sqlite_where=_UNFINISHED,
+            postgresql_where=_UNFINISHED,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    asked_by: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[int] = mapped_column(BigInteger)
+    started_at: Mapped[int | None] = mapped_column(BigInteger)
+    beat_at: Mapped[int | None] = mapped_column(BigInteger)
+    """When it last gave a sign of life."""
+    ended_at: Mapped[int | None] = mapped_column(BigInteger)
+    step: Mapped[str] = mapped_column(String(64), server_default="")
+    """What it does, in words."""
+    done: Mapped[float] = mapped_column(Float, server_default="0")
+    """The share of its work that is done."""
+    outcome: Mapped[str] = mapped_column(String(500), server_default="")
+    """What came of it, in words."""
+    last_label_id: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """The latest label that was there when it began."""
+    model_id: Mapped[int | None] = mapped_column(ForeignKey("site_model.id"))
+
+
+class ShadowScore(Base):
+    """What a model that shadows would have done about a comment, beside what was done."""
+
+    __tablename__ = "shadow_score"
+    __table_args__ = (
+        Index("ix_shadow_score_comment_id", "comment_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("site_model.id"), primary_key=True, autoincrement=False
+    )
+    comment_id: Mapped[str] = mapped_column(ForeignKey("comment.id"), primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger)
+    score: Mapped[float | None] = mapped_column(Float)
+    status: Mapped[str] = mapped_column(String(8))
+    reason: Mapped[str] = mapped_column(String(64))
+    live_model: Mapped[str | None] = mapped_column(String(100))
+    """The version that decided."""
+    live_score: Mapped[float | None] = mapped_column(Float)
+    live_status: Mapped[str] = mapped_column(String(8))
+    live_reason: Mapped[str] = mapped_column(String(64))
+
+
+class OperatingPoint(Base):
+    """The thresholds of one model on one site that follow from the site's goals: see `goals`."""
+
+    __tablename__ = "operating_point"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """The model's version."""
+    at: Mapped[int] = mapped_column(BigInteger)
+    """When the evidence was gathered."""
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What labels say about every threshold: `goals.Evidence.to_json`."""
+    approve_precision: Mapped[float | None] = mapped_column(Float)
+    """The goals that the thresholds were worked out for, as the site had them then."""
+    reject_precision: Mapped[float | None] = mapped_column(Float)
+    approve_below: Mapped[float | None] = mapped_column(Float)
+    reject_from: Mapped[float | None] = mapped_column(Float)
+
+
 _WAITING = text("state = 'waiting'")
 _DEAD = text("state = 'dead'")
 

@@ -2,12 +2,14 @@
 
 A rule that spoke decides; else a probability at or above its threshold holds the comment, unless a
 moderator trusts its author; else it is approved. Whatever keeps the model from judging holds it.
+Where the site has goals, the thresholds of `reject` follow from them, and the model's own count no
+more: those are not proved on the site's comments.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from math import floor, isfinite
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -21,6 +23,8 @@ NOT_ABLE_TO_JUDGE = "not_able_to_judge"
 UNDECIDED = "undecided"
 BELOW_THRESHOLDS = "below_thresholds"
 TRUSTED_AUTHOR = "trusted_author"
+TOO_FEW_LABELS = "too_few_labels"
+"""There is a goal, and nothing shows yet that approving anything would meet it."""
 
 # Plain strings: evidence is JSON, whose writer takes no others as keys.
 _NAMES = {reason: str(reason) for reason in Reason}
@@ -35,6 +39,7 @@ def _known_head(name: str) -> str:
 
 Head = Annotated[str, AfterValidator(_known_head)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Precision = Annotated[float, Field(ge=0.5, lt=1)]
 
 # What the rules knew beyond the comment itself, kept so that other settings can be tried on it.
 FACTS_KEPT = tuple(f.name for f in fields(Facts) if f.name not in ("text", "name", "website"))
@@ -55,6 +60,21 @@ class SiteSettings(BaseModel):
     )
     reject_above: Probability | None = Field(
         None, description="Reject at this probability of `reject` instead of holding; none: never."
+    )
+    approve_precision: Precision | None = Field(
+        None,
+        description="Goal: of what is approved automatically, at least this share should be right. "
+        "The thresholds follow from labels; none: the thresholds as they are set.",
+    )
+    reject_precision: Precision | None = Field(
+        None,
+        description="Goal: of what is rejected automatically, at least this share should be right; "
+        "none: `reject_above` as it is set.",
+    )
+    imports_complete: bool = Field(
+        False,
+        description="Whether imported labels are of all comments that the old system was sent, so "
+        "that thresholds may follow from them too.",
     )
     origins: tuple[str, ...] = Field(
         (), description="Addresses of the site's pages, to which a browser may be sent back."
@@ -87,6 +107,36 @@ class SiteSettings(BaseModel):
     notify_after_minutes: int = Field(
         60, ge=1, le=100_000, description="How long a held comment may wait, in minutes."
     )
+    retrain_after_labels: int | None = Field(
+        200,
+        ge=10,
+        le=1_000_000,
+        description="Train the site's own model anew after so many new labels; none: not by them.",
+    )
+    retrain_every_days: int | None = Field(
+        None,
+        ge=1,
+        le=366,
+        description="Train it anew after so many days, if there are new labels; none: not by time.",
+    )
+    promote_automatically: bool = Field(
+        False,
+        description="Let a new model decide as soon as the gate recommends it; "
+        "otherwise a person promotes it.",
+    )
+
+
+class OperatingPoint(NamedTuple):
+    """The thresholds that follow from a site's goals, of the probability of `reject`."""
+
+    approve_below: float | None
+    """Approve below it; 0: nothing. None: there is no goal."""
+    reject_from: float | None
+    """Reject from it on; None: never."""
+
+
+NOTHING_SHOWN = OperatingPoint(0.0, None)
+"""Where a site has a goal, and no labels were weighed for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +163,7 @@ def decide(
     model: str | None,
     thresholds: Mapping[str, float],
     unavailable: str = SCORER_UNAVAILABLE,
+    point: OperatingPoint | None = None,
 ) -> Decision:
     """The decision about one comment.
 
@@ -121,6 +172,8 @@ def decide(
         model: version of the model that made `prediction`.
         thresholds: the model's own thresholds, one for each head.
         unavailable: the reason to give when there is no prediction.
+        point: what follows from the site's goals for this model; without it, a site with a goal
+            has everything held.
     """
     findings = consult(facts, settings.rules)
     evidence: dict[str, Any] = {
@@ -132,17 +185,47 @@ def decide(
     scores = {REJECT: prediction.reject} | {_NAMES[r]: p for r, p in prediction.reasons.items()}
     if not all(map(isfinite, scores.values())):
         return Decision(Status.HELD, SCORER_FAILED, model=model, evidence=evidence)
-    limits = {**thresholds, **settings.thresholds}
+    limits, reject_from, goals = _limits(thresholds, settings, point or NOTHING_SHOWN)
     evidence |= {
         "able": prediction.able,
         "unknown": short(prediction.unknown),
         "scores": {head: short(score) for head, score in scores.items()},
         "thresholds": limits,
     }
+    if goals:
+        evidence["goals"] = goals
     status, reason, head = _conclude(
-        prediction, scores, limits, findings, settings, trusted=facts.standing is Standing.TRUSTED
+        prediction,
+        scores,
+        limits,
+        findings,
+        reject_from,
+        trusted=facts.standing is Standing.TRUSTED,
     )
+    if status is Status.HELD and reason == REJECT and goals.get("approve_below") == 0:
+        reason = TOO_FEW_LABELS
     return Decision(status, reason, prediction.summed(head), model, prediction.reject, evidence)
+
+
+def _limits(
+    thresholds: Mapping[str, float], settings: SiteSettings, point: OperatingPoint
+) -> tuple[dict[str, float], float | None, dict[str, Any]]:
+    """The thresholds in effect, the probability from which to reject, and, for the evidence, the
+    goals that they follow from."""
+    limits = {**thresholds, **settings.thresholds}
+    reject_from = settings.reject_above
+    goals: dict[str, Any] = {}
+    if settings.approve_precision is not None:
+        below = point.approve_below or 0.0
+        # What the site itself set for a head still holds; of the model's own only `reject` is left,
+        # from where the goal puts it. (A probability of 1 is held in any case.)
+        limits = dict.fromkeys(thresholds, 1.0) | settings.thresholds
+        limits[REJECT] = min(below, limits.get(REJECT, 1.0))
+        goals |= {"approve_precision": settings.approve_precision, "approve_below": below}
+    if settings.reject_precision is not None:
+        reject_from = point.reject_from
+        goals |= {"reject_precision": settings.reject_precision, "reject_from": reject_from}
+    return limits, reject_from, goals
 
 
 def explained(decision: Decision, explanation: Explanation) -> Decision:
@@ -171,7 +254,7 @@ def _conclude(
     scores: Mapping[str, float],
     limits: Mapping[str, float],
     findings: list[Finding],
-    settings: SiteSettings,
+    reject_from: float | None,
     *,
     trusted: bool,
 ) -> tuple[Status, str, str]:
@@ -185,7 +268,7 @@ def _conclude(
         return Status.HELD, NOT_ABLE_TO_JUDGE, head
     if trusted and above:
         return Status.APPROVED, TRUSTED_AUTHOR, head
-    if settings.reject_above is not None and scores[REJECT] >= settings.reject_above:
+    if reject_from is not None and scores[REJECT] >= reject_from:
         return Status.REJECTED, head, head
     if above:
         return Status.HELD, head, head

@@ -15,17 +15,23 @@ from threading import Lock, Thread
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Retry, Worker
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from moderation.clock import now_ms
 
 
 class QueueName(StrEnum):
-    """Every queue, what matters most first: a worker takes from them in this order."""
+    """Every queue."""
 
     DECIDE = "decide"
     MAINTENANCE = "maintenance"
+    TRAIN = "train"
+    """The trainer's, so that nothing that decides waits for a training."""
+
+
+DECIDING = (QueueName.DECIDE, QueueName.MAINTENANCE)
+"""What the workers take from, what matters most first."""
 
 
 class JobPath(StrEnum):
@@ -35,6 +41,9 @@ class JobPath(StrEnum):
     SWEEP = "worker.jobs.sweep"
     NOTIFY = "worker.jobs.notify"
     IMPORT = "worker.jobs.import_file"
+    RESCORE = "worker.jobs.rescore"
+    TRAIN = "worker.jobs.train"
+    WEIGH = "worker.jobs.weigh"
 
 
 SERIALIZER = JSONSerializer
@@ -44,9 +53,16 @@ DECIDE_TIMEOUT = 60
 
 # A million comments take some minutes, with their history several times as long.
 IMPORT_TIMEOUT = 6 * 3600
+# A training takes a minute or two; what takes an hour hangs.
+TRAIN_TIMEOUT = 3600
 
 # Seconds between tries of a job that failed. The sweep comes to what fails after the last one.
 DECIDE_RETRY = [1, 5, 15]
+
+# A million labels are scored in about half a minute.
+WEIGH_TIMEOUT = 600
+
+_ON_ITS_WAY = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.SCHEDULED, JobStatus.DEFERRED)
 
 # Results are of no use to anybody; a failed job is kept for a week, to be looked at.
 RESULT_TTL = 0
@@ -98,12 +114,12 @@ def enqueue_decide(connection: Redis, comment_ids: Sequence[str]) -> None:
 
 
 def enqueue_import(connection: Redis, run_id: int) -> None:
-    """Ask a worker to do the step that an import has come to.
+    """Have the trainer do the step that an import has come to.
 
     Raises:
         redis.exceptions.RedisError: Redis did not take it.
     """
-    queue(connection, QueueName.MAINTENANCE).enqueue(
+    queue(connection, QueueName.TRAIN).enqueue(
         JobPath.IMPORT,
         run_id,
         job_timeout=IMPORT_TIMEOUT,
@@ -111,6 +127,59 @@ def enqueue_import(connection: Redis, run_id: int) -> None:
         failure_ttl=FAILURE_TTL,
         retry=Retry(max=len(DECIDE_RETRY), interval=DECIDE_RETRY),
         description="import",
+    )
+
+
+def enqueue_train(connection: Redis, run_id: int) -> None:
+    """Have the trainer do this run, unless it has been told already.
+
+    Raises:
+        redis.exceptions.RedisError: Redis did not take it; the sweep will try again.
+    """
+    train = queue(connection, QueueName.TRAIN)
+    _enqueue_once(train, JobPath.TRAIN, run_id, f"train-{run_id}", timeout=TRAIN_TIMEOUT)
+
+
+def enqueue_rescore(connection: Redis, site_id: int, after: str) -> None:
+    """Have a worker score the held comments of a site that come after this one again, when there
+    is nothing to decide, unless one has been told already.
+
+    Raises:
+        redis.exceptions.RedisError: Redis did not take it; the sweep will try again.
+    """
+    job_id = f"rescore-{site_id}-{after or 'first'}"
+    maintenance = queue(connection, QueueName.MAINTENANCE)
+    _enqueue_once(maintenance, JobPath.RESCORE, site_id, job_id, timeout=DECIDE_TIMEOUT)
+
+
+def _enqueue_once(to: Queue, job: JobPath, number: int, job_id: str, *, timeout: int) -> None:
+    known = to.fetch_job(job_id)
+    if known is not None and known.get_status() in _ON_ITS_WAY:
+        return
+    to.enqueue(
+        job,
+        number,
+        job_id=job_id,
+        job_timeout=timeout,
+        result_ttl=RESULT_TTL,
+        failure_ttl=FAILURE_TTL,
+        description=job_id,
+    )
+
+
+def enqueue_weigh(connection: Redis, site_id: int) -> None:
+    """Have the labels of a site weighed again for its goals.
+
+    Raises:
+        redis.exceptions.RedisError: Redis did not take it.
+    """
+    queue(connection, QueueName.MAINTENANCE).enqueue(
+        JobPath.WEIGH,
+        site_id,
+        job_timeout=WEIGH_TIMEOUT,
+        result_ttl=RESULT_TTL,
+        failure_ttl=FAILURE_TTL,
+        description="weigh",
     )
 
 
@@ -178,8 +247,8 @@ class DecideNotifier:
 
 
 def workers(connection: Redis) -> int:
-    """How many worker processes are there to take jobs."""
-    return len(Worker.all(connection=connection))
+    """How many worker processes are there to decide comments."""
+    return len(Worker.all(queue=queue(connection, QueueName.DECIDE)))
 
 
 def oldest_waiting(connection: Redis) -> int | None:

@@ -6,25 +6,27 @@ from the change alone. What is counted in a window of time (repeats, floods) was
 window of then: that a window gets longer or shorter is not rehearsed.
 """
 
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from moderation.classifier.prediction import REJECT, Prediction, Reason
-from moderation.domain import ActorKind, Standing, Status
+from moderation.domain import ActorKind, Status
+from moderation.facts import remembered
 from moderation.models import Comment, Event
-from moderation.policy import Decision, SiteSettings, decide
-from moderation.rules import NEARLY_THE_SAME, Facts
+from moderation.policy import Decision, OperatingPoint, SiteSettings, decide
+from moderation.rules import Facts
 
 DECISIONS = 1_000
 """So many of the latest are tried."""
 
 EXAMPLES = 3
 """Shown for each kind of change."""
+
+Point = Callable[[str], OperatingPoint | None]
 
 Thresholds = Mapping[str, Mapping[str, float]]
 """The own thresholds of models, by version."""
@@ -58,6 +60,8 @@ class Rehearsal:
     tried: int
     moves: tuple[Move, ...]
     """What happens most first; empty if nothing would have been different."""
+    outcome: Mapping[Status, int]
+    """How many the proposed settings put to each status."""
 
 
 def rehearse(
@@ -67,13 +71,23 @@ def rehearse(
     present: SiteSettings,
     proposed: SiteSettings,
     thresholds: Thresholds,
+    point: Point = lambda _model: None,
+    proposed_point: Point | None = None,
 ) -> Rehearsal:
-    """Try both settings on the site's latest automatic decisions."""
+    """Try both settings on the site's latest automatic decisions.
+
+    Args:
+        point: what follows from the site's goals, by the version of the model.
+        proposed_point: the same for the proposed settings; None: it stays as it is.
+    """
+    setups = (present, point), (proposed, proposed_point or point)
     rows = _latest(connection, site_id)
     counts: Counter[tuple[Status, Status]] = Counter()
+    outcome: Counter[Status] = Counter()
     examples: dict[tuple[Status, Status], list[Example]] = {}
     for row in rows:
-        now, then = (_decision(row, settings, thresholds) for settings in (present, proposed))
+        now, then = (_decision(row, *setup, thresholds) for setup in setups)
+        outcome[then.status] += 1
         if now.status is then.status:
             continue
         kind = now.status, then.status
@@ -82,7 +96,7 @@ def rehearse(
             example = Example(row.id, row.name, row.text, now, then)
             examples.setdefault(kind, []).append(example)
     moves = (Move(*kind, count, tuple(examples[kind])) for kind, count in counts.most_common())
-    return Rehearsal(len(rows), tuple(moves))
+    return Rehearsal(len(rows), tuple(moves), outcome)
 
 
 def _latest(connection: Connection, site_id: int) -> Sequence[Row[Any]]:
@@ -98,15 +112,23 @@ def _latest(connection: Connection, site_id: int) -> Sequence[Row[Any]]:
         select(latest, Event.model, Event.evidence)
         .join(Event, Event.comment_id == latest.c.id)
         .where(Event.actor_kind == ActorKind.WORKER)
-        .order_by(latest.c.id.desc())
+        .order_by(latest.c.id.desc(), Event.id)
     )
-    return connection.execute(query).all()
+    # What was scored again counts as it was scored last.
+    return list({row.id: row for row in connection.execute(query)}.values())
 
 
-def _decision(row: Any, settings: SiteSettings, thresholds: Thresholds) -> Decision:
+def _decision(row: Any, settings: SiteSettings, point: Point, thresholds: Thresholds) -> Decision:
     evidence = row.evidence
     own = thresholds.get(row.model or "", evidence.get("thresholds", {}))
-    return decide(_prediction(evidence), _facts(row), settings, model=row.model, thresholds=own)
+    return decide(
+        _prediction(evidence),
+        _facts(row),
+        settings,
+        model=row.model,
+        thresholds=own,
+        point=point(row.model or ""),
+    )
 
 
 def _prediction(evidence: Mapping[str, Any]) -> Prediction | None:
@@ -118,22 +140,4 @@ def _prediction(evidence: Mapping[str, Any]) -> Prediction | None:
 
 
 def _facts(row: Any) -> Facts:
-    known = dict(row.evidence.get("facts") or _guessed(row.evidence))
-    standing = known.pop("standing", None)
-    return Facts(
-        text=row.text,
-        name=row.name,
-        website=row.website,
-        standing=Standing(standing) if standing else None,
-        **known,
-    )
-
-
-def _guessed(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a decision from before they were stored: as the rules that spoke tell."""
-    spoke = {finding["rule"] for finding in evidence.get("rules", [])}
-    return {
-        "author_approved": "first_comment" not in spoke,
-        "earlier_from_sender": sys.maxsize if "flood" in spoke else 0,
-        "agreement": NEARLY_THE_SAME if "duplicate" in spoke else 0,
-    }
+    return Facts(text=row.text, name=row.name, website=row.website, **remembered(row.evidence))

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     insert,
-    literal_column,
     select,
     update,
 )
@@ -27,6 +26,7 @@ from moderation.audits import NOT_DRAWN, Drawn
 from moderation.clock import now_ms
 from moderation.db import execute_many, to_json
 from moderation.domain import (
+    CHANGING,
     PEOPLE,
     ActorKind,
     Audit,
@@ -58,7 +58,7 @@ _WRITE = (
         language=bindparam("written_in"),
         audit=bindparam("audited"),
         propensity=bindparam("chance"),
-        version=Comment.version + literal_column("1"),
+        version=bindparam("becomes"),
     )
 )
 
@@ -109,18 +109,22 @@ class Applied(NamedTuple):
 def set_status(connection: Connection, changes: Sequence[Change], *, actor: Actor) -> list[Applied]:
     """Make those changes that are still allowed, each with its event; return them.
 
-    A worker moves a comment only out of `pending`, an import besides that in the version that it
-    has seen. A person moves it from any status to approved, held or rejected, as long as nobody
-    else did since `seen_version`, and what he decides becomes a label. Nobody moves what is erased.
-    A comment that was drawn for the audit waits for as long as no label of a person counts.
-    What is not allowed is left out, silently: the caller compares. Ids that do not exist are left
-    out too.
+    A worker moves a comment only out of `pending`; or, scoring it again (`EventKind.RESCORE`), from
+    held to held or approved, where no person ever decided about it and it is in `seen_version`. An
+    import moves one out of `pending`, or in the version that it has seen. A person moves it from
+    any status to approved, held or rejected, as long as nobody else did since `seen_version`, and
+    what he decides becomes a label. Nobody moves what is erased. A comment that was drawn for the
+    audit waits for as long as no label of a person counts. What is not allowed is left out,
+    silently: the caller compares. Ids that do not exist are left out too.
     """
     current = _lock(connection, [change.comment_id for change in changes])
+    again = [c.comment_id for c in changes if c.kind is EventKind.RESCORE]
+    settled = _decided_by_people(connection, again) if again else frozenset()
     allowed = [
         (change, row)
         for change in changes
-        if (row := current.get(change.comment_id)) is not None and _allowed(change, row, actor)
+        if (row := current.get(change.comment_id)) is not None
+        and _allowed(change, row, actor, settled)
     ]
     if not allowed:
         return []
@@ -138,8 +142,8 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
         # A site knows already what it did itself.
         _tell_sites(connection, allowed, actor, at)
     return [
-        Applied(change.comment_id, Status(row.status), change.to, row.version + 1)
-        for change, row in allowed
+        Applied(change.comment_id, Status(row.status), change.to, new["becomes"])
+        for (change, row), new in zip(allowed, values, strict=True)
     ]
 
 
@@ -173,9 +177,25 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
     return {row.id: row for row in connection.execute(query).all()}
 
 
-def _allowed(change: Change, row: Any, actor: Actor) -> bool:
+def _decided_by_people(connection: Connection, ids: Sequence[str]) -> Collection[str]:
+    """Those of the comments about which a person ever decided, whether or not it was taken back."""
+    query = select(Event.comment_id).where(
+        Event.comment_id.in_(ids), Event.actor_kind.in_(PEOPLE), Event.kind.in_(CHANGING)
+    )
+    return frozenset(connection.scalars(query))
+
+
+def _allowed(change: Change, row: Any, actor: Actor, settled: Collection[str]) -> bool:
     if change.to is Status.PENDING or row.is_erased:
         return False
+    if change.kind is EventKind.RESCORE:
+        return (
+            actor.kind is ActorKind.WORKER
+            and row.status == Status.HELD
+            and change.to in (Status.HELD, Status.APPROVED)
+            and row.version == change.seen_version
+            and row.id not in settled
+        )
     is_machine = actor.kind not in PEOPLE
     if is_machine and (actor.kind is ActorKind.WORKER or change.seen_version is None):
         return bool(row.status == Status.PENDING)
@@ -204,6 +224,8 @@ def _values(change: Change, row: Any, actor: Actor, spoken_of: Collection[str]) 
         "written_in": row.language if change.language is None else change.language,
         "audited": audit,
         "chance": propensity,
+        # What is scored again and still held is not what a moderator has to look at anew.
+        "becomes": row.version + (change.kind is not EventKind.RESCORE or row.status != change.to),
     }
 
 
@@ -404,7 +426,7 @@ def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Deci
     query = (
         select(Event, Comment.version)
         .join(Comment, Comment.id == Event.comment_id)
-        .where(Event.comment_id.in_(ids), Event.kind.in_(_CHANGING))
+        .where(Event.comment_id.in_(ids), Event.kind.in_(CHANGING))
     )
     return {
         event.comment_id: Decided(
@@ -419,8 +441,7 @@ def latest(connection: Connection, comment_ids: Iterable[str]) -> dict[str, Deci
     }
 
 
-_CHANGING = (EventKind.DECISION, EventKind.UNDO, EventKind.ERASURE)
-_UNDOABLE = (EventKind.DECISION, EventKind.UNDO)
+_UNDOABLE = CHANGING - {EventKind.ERASURE}
 
 
 def _restored(status: str) -> Status:
@@ -506,7 +527,7 @@ def _earlier_reasons(connection: Connection, events: Sequence[Any]) -> dict[int,
     for part in _parts(list(wanted)):
         reasons: dict[str, str] = {}
         query = select(Event.id, Event.comment_id, Event.reason).where(
-            Event.comment_id.in_(part), Event.kind.in_(_CHANGING)
+            Event.comment_id.in_(part), Event.kind.in_(CHANGING)
         )
         for row in _in_order(connection, query):
             if row.id == wanted[row.comment_id]:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, cast, exists, func, s
 from moderation import queue, review
 from moderation.accounts import AccountRef
 from moderation.db import Database
-from moderation.domain import EventKind, Status
+from moderation.domain import CHANGING, Status
 from moderation.models import Comment, Event, is_held
 from moderation.queue import QueueFilter, Row
 
@@ -131,7 +131,7 @@ def _conditions(
     changed = exists().where(
         Event.comment_id == Comment.id,
         Event.id > marker,
-        Event.kind.in_((EventKind.DECISION, EventKind.UNDO)),
+        Event.kind.in_(CHANGING),
     )
     return [*_held(connection, wanted), ~changed]
 

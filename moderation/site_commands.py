@@ -8,10 +8,12 @@ import click
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from moderation import deliveries, site_settings, webhook_settings, webhooks
+from moderation import deliveries, goals, site_settings, webhook_settings, webhooks, weighing
 from moderation.commands import changing, open_database
+from moderation.config import Settings
 from moderation.models import Site
 from moderation.policy import SiteSettings
+from moderation.scorer import Scorer
 
 # Who changed it, in the record of changes: whoever may log in on the service's machine.
 _ACTOR = "command line"
@@ -53,7 +55,8 @@ def settings(name: str, changes: tuple[str, ...]) -> None:
     """Show the settings of the site NAME, after changing some of them.
 
     KEY is a name such as rules.max_links or thresholds.insult, VALUE is JSON: 3, true, null,
-    '["casino*", "pills"]'. What the service decides from then on follows the new settings.
+    '["casino*", "pills"]'. What the service decides from then on follows the new settings. A goal
+    is set by approve_precision=0.99; after `moderation site weigh NAME` it is in effect.
     """
     with changing() as connection:
         before = site_settings.site_named(connection, name, locked=True).settings
@@ -141,6 +144,28 @@ def redeliver(name: str) -> None:
     with changing() as connection:
         site_id = site_settings.site_named(connection, name).id
         click.echo(deliveries.redeliver(connection, site_id))
+
+
+@site.command()
+@click.argument("name")
+def weigh(name: str) -> None:
+    """Weigh the labels of the site NAME, and print the thresholds that follow from its goals."""
+    classifier = Scorer(Settings.from_environment().model).classifier()
+    if classifier is None:
+        raise click.ClickException("the model cannot be used")
+    with changing() as connection:
+        found = site_settings.site_named(connection, name)
+    evidence = weighing.weigh(open_database(), found.id, classifier)
+    point = goals.operating_point(
+        evidence,
+        approve=found.settings.approve_precision,
+        reject=found.settings.reject_precision,
+    )
+    click.echo(
+        json.dumps(
+            {"model": classifier.version, "labels": evidence.labels} | point._asdict(), indent=2
+        )
+    )
 
 
 def _with(settings: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:

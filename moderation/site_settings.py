@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from moderation import operating_points
 from moderation.clock import now_ms
 from moderation.errors import Conflict, NotFound
 from moderation.models import Notice, SettingChange, Site
 from moderation.policy import SiteSettings
-from moderation.sites import SiteRef, add_key, create_site, new_key, revoke_key
+from moderation.sites import SiteRef, add_key, create_site, find, new_key, revoke_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,10 @@ def site_named(connection: Connection, name: str, *, locked: bool = False) -> Si
     Raises:
         NotFound: there is no such site.
     """
-    query = select(Site.id, Site.name, Site.settings).where(Site.name == name)
-    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
-    if row is None:
+    site = find(connection, Site.name == name, locked=locked)
+    if site is None:
         raise NotFound(f"there is no site {name}")
-    return SiteRef(row.id, row.name, SiteSettings.model_validate(row.settings))
+    return site
 
 
 def save(
@@ -56,6 +56,8 @@ def save(
     if any(entry["setting"].startswith("notify_") for entry in found):
         # Whoever is to be told now has not been told anything yet.
         connection.execute(delete(Notice).where(Notice.site_id == site.id))
+    if any(entry["setting"].endswith("_precision") for entry in found):
+        operating_points.follow(connection, site.id)
     record(connection, site.id, actor, found)
 
 

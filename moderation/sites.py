@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
+from sqlalchemy.orm import aliased
 
 from moderation.clock import now_ms
 from moderation.db import Database
+from moderation.domain import ModelRef
 from moderation.errors import FieldError, InvalidInput, NotFound
-from moderation.models import Site, SiteKey
+from moderation.models import Site, SiteChoice, SiteKey, SiteModel
 from moderation.policy import SiteSettings
 
 # For so many seconds a process believes what it read about a key or a site: the longest time that
-# a revoked key goes on working.
-_BELIEVED_FOR = 5.0
+# a revoked key goes on working, or a site's model that is no longer the current one.
+_BELIEVED_FOR = 3.0
 
 _KEY_BYTES = 24
 
@@ -32,6 +34,62 @@ class SiteRef:
     id: int
     name: str
     settings: SiteSettings
+    current: ModelRef | None = None
+    """Its own model that decides; None: the general model alone."""
+    shadow: ModelRef | None = None
+    """Its own model that scores beside it, and decides nothing."""
+
+
+_CURRENT, _SHADOW = aliased(SiteModel), aliased(SiteModel)
+
+_SITES = (
+    select(
+        Site.id,
+        Site.name,
+        Site.settings,
+        _CURRENT.id.label("current_id"),
+        _CURRENT.version.label("current_version"),
+        _SHADOW.id.label("shadow_id"),
+        _SHADOW.version.label("shadow_version"),
+    )
+    .outerjoin(SiteChoice, SiteChoice.site_id == Site.id)
+    .outerjoin(_CURRENT, _CURRENT.id == SiteChoice.current_id)
+    .outerjoin(_SHADOW, _SHADOW.id == SiteChoice.shadow_id)
+)
+
+
+def find(
+    connection: Connection, condition: ColumnElement[bool], *, locked: bool = False
+) -> SiteRef | None:
+    """The site that meets the condition, as it stands now, or None; `locked` for who is about to
+    change it."""
+    query = _SITES.where(condition)
+    row = connection.execute(query.with_for_update(of=Site) if locked else query).one_or_none()
+    if row is None:
+        return None
+    return SiteRef(
+        row.id,
+        row.name,
+        SiteSettings.model_validate(row.settings),
+        _ref(row.current_id, row.current_version),
+        _ref(row.shadow_id, row.shadow_version),
+    )
+
+
+def get(connection: Connection, site_id: int) -> SiteRef:
+    """The site of this number.
+
+    Raises:
+        NotFound: there is no such site.
+    """
+    site = find(connection, Site.id == site_id)
+    if site is None:
+        raise NotFound(f"there is no site {site_id}")
+    return site
+
+
+def _ref(model_id: int | None, version: str) -> ModelRef | None:
+    return None if model_id is None else ModelRef(model_id, version)
 
 
 def new_key() -> str:
@@ -134,36 +192,35 @@ class SiteDirectory:
 
     def by_key(self, key: str) -> SiteRef | None:
         """The site that this bearer key belongs to; None for an unknown or a revoked key."""
-        return self._find(_with_key, digest(key))
+        return self._find("key", digest(key), _with_key)
 
     def by_name(self, name: str) -> SiteRef | None:
         """The site of this public name."""
-        return self._find(_with_name, name)
+        return self._find("name", name, _with_name)
 
-    def _find(self, query: Callable[[str], Select[Site]], value: str) -> SiteRef | None:
-        place = (query.__name__, value)
+    def _find(
+        self, kind: str, value: str, condition: Callable[[str], ColumnElement[bool]]
+    ) -> SiteRef | None:
+        place = (kind, value)
         now = time.monotonic()
         read_at, site = self._known.get(place, (float("-inf"), None))
         if site is not None and now - read_at < _BELIEVED_FOR:
             return site
         with self._database.read() as connection:
-            row = connection.execute(query(value)).one_or_none()
-        if row is None:
+            found = find(connection, condition(value))
+        if found is None:
             # Not remembered, or guesses would fill the memory.
             self._known.pop(place, None)
             return None
-        found = SiteRef(row.id, row.name, SiteSettings.model_validate(row.settings))
         self._known[place] = (now, found)
         return found
 
 
-def _with_key(held_digest: str) -> Select[Site]:
-    return (
-        select(Site)
-        .join(SiteKey, SiteKey.site_id == Site.id)
-        .where(SiteKey.digest == held_digest, SiteKey.revoked_at.is_(None))
+def _with_key(held_digest: str) -> ColumnElement[bool]:
+    return exists().where(
+        SiteKey.site_id == Site.id, SiteKey.digest == held_digest, SiteKey.revoked_at.is_(None)
     )
 
 
-def _with_name(name: str) -> Select[Site]:
-    return select(Site).where(Site.name == name)
+def _with_name(name: str) -> ColumnElement[bool]:
+    return Site.name == name

@@ -1,4 +1,4 @@
-"""Runs all of the service on one machine: Redis, the web server and the workers.
+"""Runs all of the service on one machine: Redis, the web server, the workers and the trainer.
 
 Starts them in the order in which they need one another, starts again what dies, and stops them in
 the opposite order.
@@ -21,7 +21,6 @@ from typing import IO
 from redis.exceptions import RedisError
 
 from moderation.bootstrap import FirstSecrets, bootstrap
-from moderation.classifier.artifact import ArtifactError, load
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
@@ -120,7 +119,7 @@ class Supervisor:
             _PARENT_VARIABLE: str(os.getpid()),
         }
         log.info("starting; the first time, preparing the classifier takes up to half a minute")
-        for command in ("worker", "web"):
+        for command in ("worker", "trainer", "web"):
             part = Part(command, environment)
             self._parts.append(part)
             part.start()
@@ -231,6 +230,9 @@ def _check_port(settings: Settings) -> None:
 
 
 def _check_model(settings: Settings) -> None:
+    # Here, because the trainer uses this module and is not to have all of that in memory.
+    from moderation.classifier.artifact import ArtifactError, load  # noqa: PLC0415
+
     try:
         load(settings.model)
     except ArtifactError as error:

@@ -8,7 +8,7 @@ global interpreter lock.
 # ruff: noqa: PLR0917  (compiled functions take their arrays by position)
 
 import math
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -93,21 +93,14 @@ class TellingLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
         costs: Floats,
         sizes: Floats,
     ) -> None:
-        parts = matrix.indptr, matrix.indices, matrix.data
-        # Side by side in memory, for each is needed where the other is: coefficient, size squared.
-        state = np.zeros((len(sizes) + 1, 2), matrix.dtype)
-        state[:-1, 1] = sizes**2
         share = np.average(shares, weights=costs)
-        state[-1] = np.log(share / (1 - share)), 1.0
-        norms = _norms(*parts, rows, state)
-        duals = shares.copy()
-        generator = np.random.default_rng(self.random_state)
-        gap, self.n_iter_ = math.inf, 0
-        while gap > self.tol and self.n_iter_ < self.max_iter:
-            gap = _walk(*parts, generator.permutation(rows), costs, norms, duals, state)
-            self.n_iter_ += 1
-        self.coef_ = state[None, :-1, 0].copy()
-        self.intercept_ = state[-1:, 0].copy()
+        centre = float(np.log(share / (1 - share)))
+        found = ascend(
+            matrix, shares, costs, sizes, centre=centre, rows=rows,
+            tol=self.tol, max_iter=self.max_iter, random_state=self.random_state,
+        )  # fmt: skip
+        self.coef_, self.n_iter_ = found.weights[None], found.walks
+        self.intercept_ = np.array([found.intercept], found.weights.dtype)
 
     def decision_function(self, X: Any) -> Floats:
         """Log-odds of the second class."""
@@ -124,6 +117,51 @@ class TellingLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore
         """The more probable class."""
         check_is_fitted(self)
         return np.asarray(self.classes_[(self.decision_function(X) > 0).astype(int)])
+
+
+class Ascent(NamedTuple):
+    """margin = offset + x @ weights + intercept, and how many walks it took to find."""
+
+    weights: npt.NDArray[Any]
+    intercept: float
+    walks: int
+
+
+def ascend(
+    matrix: csr_array[np.floating],
+    shares: Floats,
+    costs: Floats,
+    sizes: Floats,
+    *,
+    centre: float = 0.0,
+    offsets: Floats | None = None,
+    rows: npt.NDArray[np.int64] | None = None,
+    tol: float = 0.01,
+    max_iter: int = 100,
+    random_state: int = 0,
+) -> Ascent:
+    """Minimise |v|²/2 plus the sum of `costs` times losses, a weight being v times its size.
+
+    `shares`: probabilities of class 1. The intercept, of size 1, is penalised as far as it is from
+    `centre`. `offsets` are added to the margins of rows; only `rows` count. See
+    `TellingLogisticRegression` for `tol`, `max_iter` and `random_state`.
+    """
+    parts = matrix.indptr, matrix.indices, matrix.data
+    rows = np.flatnonzero(costs > 0) if rows is None else rows
+    offsets = np.zeros(len(shares)) if offsets is None else offsets
+    # Side by side in memory, for each is needed where the other is: coefficient, size squared.
+    state = np.zeros((len(sizes) + 1, 2), matrix.dtype)
+    state[:-1, 1] = sizes**2
+    state[-1] = centre, 1.0
+    norms = _norms(*parts, rows, state)
+    duals = shares.astype(np.float64)
+    generator = np.random.default_rng(random_state)
+    gap, walks = math.inf, 0
+    while gap > tol and walks < max_iter:
+        order = generator.permutation(rows)
+        gap = _walk(*parts, order, costs, norms, offsets, duals, state)
+        walks += 1
+    return Ascent(state[:-1, 0].copy(), float(state[-1, 0]), walks)
 
 
 def telling(matrix: csr_array[np.floating], shares: Floats, weights: Floats) -> Floats:
@@ -171,13 +209,13 @@ def _norms(indptr, indices, data, rows, state):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _walk(indptr, indices, data, order, costs, norms, duals, state):  # type: ignore[no-untyped-def]
+def _walk(indptr, indices, data, order, costs, norms, offsets, duals, state):  # type: ignore[no-untyped-def]
     """One step per row; `duals` (the probability that a row's dual variable stands for) and `state`
     change in place. Returns how far the two probabilities of a row were apart at most."""
     last = len(state) - 1
     widest = 0.0
     for row in order:
-        margin = np.float64(state[last, 0])
+        margin = offsets[row] + np.float64(state[last, 0])
         for place in range(indptr[row], indptr[row + 1]):
             margin += np.float64(data[place] * state[indices[place], 0])
         dual = duals[row]

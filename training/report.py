@@ -1,4 +1,4 @@
-"""The HTML report of an evaluation: one file, no script, nothing fetched."""
+"""The HTML reports of evaluations and of the gate: one file, no script, nothing fetched."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -6,6 +6,7 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from training.evaluation import Evaluation, Points, Slice
+from training.gate import Verdict
 from training.metrics import Interval
 
 WIDTH, HEIGHT = 320, 240
@@ -13,6 +14,31 @@ WIDTH, HEIGHT = 320, 240
 
 def render(evaluations: Sequence[Evaluation], cautions: Sequence[str] = ()) -> str:
     """The report as HTML, with sentences of caution on top; comments in it are escaped."""
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(evaluations=evaluations, cautions=cautions, width=WIDTH, height=HEIGHT)
+    )
+
+
+def render_verdict(verdict: Verdict) -> str:
+    """The gate's verdict as HTML, with its figures and curves; no comment is in it."""
+    curves = verdict.figures.get("curves", {})
+    errors = [wrong for curve in curves.values() for _, wrong in curve["errors"]]
+    return (
+        _environment()
+        .get_template("verdict.html")
+        .render(
+            sentences=verdict.sentences,
+            figures=verdict.figures,
+            errors_top=max(errors, default=1) or 1,
+            width=WIDTH,
+            height=HEIGHT,
+        )
+    )
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("training"),
         autoescape=True,
@@ -25,10 +51,10 @@ def render(evaluations: Sequence[Evaluation], cautions: Sequence[str] = ()) -> s
         "interval": interval,
         "difference": difference,
         "by_kind": by_kind,
+        "scaled": lambda points, top: [(x, y / top) for x, y in points],
+        "spread": lambda figure: interval(Interval(**figure)),
     }
-    return environment.get_template("report.html").render(
-        evaluations=evaluations, cautions=cautions, width=WIDTH, height=HEIGHT
-    )
+    return environment
 
 
 def svg_path(points: Points) -> str:

@@ -50,7 +50,7 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Fitting keeps the `features` most frequent buckets of those in at least `least_frequency`
     documents. A word is in the vocabulary when `common` documents have it. For ablation:
     `leave_out` are blocks to do without, `parts` the kinds of marked words (see `features.Tables`)
-    to mark.
+    to mark. `tables`: a model's, to read as it does; otherwise they are worked out.
     """
 
     def __init__(
@@ -61,12 +61,14 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         common: int = 5,
         leave_out: Sequence[int] = (),
         parts: Sequence[int] = tuple(range(NO_PART)),
+        tables: Tables | None = None,
     ) -> None:
         self.features = features
         self.least_frequency = least_frequency
         self.common = common
         self.leave_out = leave_out
         self.parts = parts
+        self.tables = tables
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -90,7 +92,7 @@ class CommentVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Fit, and the float32 matrix of the same documents. `progress` is called with the number
         of documents read; each is read twice."""
         documents = _documents(X)
-        self.tables_ = _tables(documents, self.common, self.parts, progress)
+        self.tables_ = self.tables or _tables(documents, self.common, self.parts, progress)
         found = _extract(documents, self.tables_, self.leave_out, progress)
         frequency = _frequencies(found.keys & _BUCKET_MASK, BUCKETS)
         enough = np.flatnonzero(frequency >= self.least_frequency)
@@ -119,11 +121,18 @@ def _tables(
     marked = {word: part for word, part in words.marked().items() if part in parts}
     nothing = bitmap(np.zeros(0, int), VOCABULARY_BITS)
     bare = Tables(*folding.build(), nothing, *marked_words(marked))
-    found = _extract(documents, bare, _ALL_BUT_WORDS, progress)
+    frequency = word_frequencies(documents, bare, progress)
+    return bare._replace(vocabulary=bitmap(np.flatnonzero(frequency >= common), VOCABULARY_BITS))
+
+
+def word_frequencies(
+    documents: Sequence[Document], tables: Tables, progress: Progress = lambda _: None
+) -> npt.NDArray[np.int64]:
+    """How many documents have the word, or words, at each place of the vocabulary."""
+    found = _extract(documents, tables, _ALL_BUT_WORDS, progress)
     # A bucket and a place in the vocabulary are leading bits of the same hash.
     shift = np.uint32(BUCKET_BITS - VOCABULARY_BITS)
-    frequency = _frequencies((found.keys & _BUCKET_MASK) >> shift, 1 << VOCABULARY_BITS)
-    return bare._replace(vocabulary=bitmap(np.flatnonzero(frequency >= common), VOCABULARY_BITS))
+    return _frequencies((found.keys & _BUCKET_MASK) >> shift, 1 << VOCABULARY_BITS)  # type: ignore[no-any-return]
 
 
 class _Found(NamedTuple):
@@ -159,7 +168,8 @@ def _idf(
     """log(documents / frequency) as whole numbers up to 255. Properties of the whole comment are
     not weighed by how rare they are."""
     idf = np.log(len(found.starts) / frequency[buckets])
-    levels = np.round(idf / idf.max() * LARGEST_IDF)
+    # The start of the maximum is for documents without features, or with the same ones.
+    levels = np.round(idf / idf.max(initial=1e-9) * LARGEST_IDF)
     bytes_: npt.NDArray[np.uint8] = np.clip(levels, 1, LARGEST_IDF).astype(np.uint8)
     whole = found.keys[found.keys >> np.uint32(BUCKET_BITS) == WHOLE] & _BUCKET_MASK
     bytes_[np.isin(buckets, whole)] = LARGEST_IDF

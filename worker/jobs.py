@@ -1,16 +1,37 @@
 """What RQ calls. Each job may run twice, or late, without harm."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from threading import Thread
 
-from moderation import deliveries, import_runs
+from redis import Redis
+
+from moderation import (
+    deliveries,
+    import_runs,
+    operating_points,
+    site_models,
+    sites,
+    training_runs,
+)
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.deciding import decide_comments
+from moderation.errors import Conflict
+from moderation.goals import Evidence
 from moderation.numbers import close_days
-from moderation.queues import connect, enqueue_decide, oldest_waiting
+from moderation.queues import (
+    connect,
+    enqueue_decide,
+    enqueue_rescore,
+    enqueue_train,
+    enqueue_weigh,
+    oldest_waiting,
+)
+from moderation.rescoring import rescore as rescore_held
 from moderation.scorer import Scorer
+from moderation.weighing import weigh as weigh_labels
 from worker.notices import send_notices
 from worker.sweeping import sweep as find_lost
 
@@ -21,17 +42,80 @@ def decide(comment_ids: Sequence[str]) -> None:
 
 
 def sweep() -> None:
-    """Enqueue again what was lost on its way to a decision, keep the figures of past days, clear
-    the outbox of what is over."""
+    """Enqueue again what was lost on its way to a decision or a training, have labels weighed again
+    where a site has goals and people have said more, keep the figures of past days, and clear the
+    outbox of what is over."""
     redis = connect(_settings().redis)
     lost = find_lost(
         _database(), grace=_settings().sweep_seconds, oldest_waiting=oldest_waiting(redis)
     )
     for comment_ids in lost:
         enqueue_decide(redis, comment_ids)
+    _sweep_trainings(redis)
+    with _database().read() as connection:
+        outdated = list(operating_points.outdated(connection))
+        unfinished = list(site_models.to_rescore(connection))
+    for site_id in outdated:
+        enqueue_weigh(redis, site_id)
+    for site_id, after in unfinished:
+        enqueue_rescore(redis, site_id, after)
     close_days(_database())
     with _database().write() as connection:
         deliveries.tidy(connection)
+
+
+def _sweep_trainings(redis: Redis) -> None:
+    """Have trained what is due, or waits and was lost on its way; note what was killed."""
+    with _database().read() as connection:
+        due = training_runs.due(connection)
+        if not due and not training_runs.any_unfinished(connection):
+            return
+    with _database().write() as connection:
+        training_runs.mark_interrupted(connection)
+        for site_id, why in due:
+            with suppress(Conflict):
+                training_runs.ask(connection, site_id, by=why)
+        waiting = training_runs.queued(connection)
+    for run_id in waiting:
+        enqueue_train(redis, run_id)
+
+
+def rescore(site_id: int) -> None:
+    """Score the next held comments of a site again, and have the rest done later."""
+    with _database().read() as connection:
+        after = dict(site_models.to_rescore(connection)).get(site_id)
+    if after is None:
+        return
+    last = rescore_held(_database(), scorer(), site_id, after)
+    if last is not None:
+        enqueue_rescore(connect(_settings().redis), site_id, last)
+
+
+def train(run_id: int) -> None:
+    """Train a site's model. In the trainer's process alone, which is forked for it."""
+    from training.retraining import retrain  # noqa: PLC0415 - scikit-learn, for nobody else
+
+    retrain(_database(), scorer(), run_id)
+
+
+def weigh(site_id: int) -> None:
+    """Weigh the labels of a site for its goals, by the model that decides."""
+    with _database().read() as connection:
+        site = sites.get(connection, site_id)
+        current = site_models.current(connection, site_id)
+    classifier = scorer().for_site(_database(), site.current)
+    if classifier is None:
+        return
+    if current is None or not classifier.version.endswith(current.version):
+        weigh_labels(_database(), site_id, classifier)
+    else:
+        weigh_labels(
+            _database(),
+            site_id,
+            classifier,
+            after_label=current.last_label_id,
+            known=Evidence.from_json(known) if (known := current.report.get("evidence")) else None,
+        )
 
 
 def notify() -> None:

@@ -8,7 +8,7 @@ from rq import SimpleWorker
 from rq.worker_pool import WorkerPool
 
 from moderation.config import Settings
-from moderation.queues import SERIALIZER, JobPath, QueueName, ensure_is_scheduled
+from moderation.queues import DECIDING, SERIALIZER, JobPath, ensure_is_scheduled
 from worker.delivering import delivering
 
 # Seconds between two maintenance passes, in which a dead worker's job is noticed, at most.
@@ -53,7 +53,7 @@ class ModerationWorker(SimpleWorker):
 def run_pool(connection: Redis, *, workers: int) -> None:
     """Run so many worker processes until SIGINT or SIGTERM; each finishes its job first."""
     pool = WorkerPool(
-        [str(name) for name in QueueName],
+        [str(name) for name in DECIDING],
         connection=connection,
         num_workers=workers,
         worker_class=ModerationWorker,

@@ -14,11 +14,12 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from moderation.classifier import (
+    DEFAULT_ARTIFACT as DEFAULT_ARTIFACT,  # noqa: PLC0414 - whoever loads it looks for it here
+)
 from moderation.classifier.features import Tables
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.pipeline import Classifier
-
-DEFAULT_ARTIFACT = Path(__file__).with_name("default.safetensors")
 
 FORMAT = 3
 """Raised whenever the features change: a model means nothing to features it was not trained on."""
@@ -36,7 +37,7 @@ def dump(path: Path, parameters: Parameters, metadata: Mapping[str, Any]) -> str
     `metadata` must be JSON, with `name`, `date`, `languages` and `thresholds` (one per head).
     """
     tensors = _tensors(parameters)
-    digest = _digest(tensors, metadata)
+    digest = digest_of(tensors, metadata)
     header = {"format": FORMAT, "heads": HEADS, "digest": digest, "metadata": metadata}
     path.write_bytes(save(tensors, {_ENTRY: json.dumps(header, sort_keys=True)}))
     return _version(metadata, digest)
@@ -84,7 +85,7 @@ def _check(path: Path, header: Mapping[str, Any], tensors: Mapping[str, npt.NDAr
         )
     if header.get("heads") != list(HEADS):
         raise ArtifactError(f"{path}: incompatible: its heads are {header.get('heads')}")
-    if header.get("digest") != _digest(tensors, header.get("metadata")):
+    if header.get("digest") != digest_of(tensors, header.get("metadata")):
         raise ArtifactError(
             f"{path}: tampered with or damaged: the content does not match its digest"
         )
@@ -114,7 +115,7 @@ def _parameters(tensors: Mapping[str, npt.NDArray[Any]]) -> Parameters:
     )
 
 
-def _digest(tensors: Mapping[str, npt.NDArray[Any]], metadata: object) -> str:
+def digest_of(tensors: Mapping[str, npt.NDArray[Any]], metadata: object) -> str:
     """SHA-256 over names, types, shapes and bytes of the tensors, and the metadata."""
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):

@@ -3,8 +3,10 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from moderation.classifier.compiled import callee, inlined, kernel
 from moderation.classifier.features import (
@@ -15,32 +17,52 @@ from moderation.classifier.features import (
 from moderation.classifier.hashing import has_rank, place_of, prefetch, rank
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.prediction import Explanation, Span
-from moderation.classifier.scoring import Scan, weight_of
+from moderation.classifier.scoring import HEADS_IN_A_ROW, Scan, weight_of
+
+
+class Layer(NamedTuple):
+    """Weights, and what they are worth in the sum that is explained.
+
+    `ranks`, `rows`: `index` and `rows` of `Parameters`. `worth`: as in `Scan`, with these features.
+    `factors`: per document and head, what one unit of a weight counts (float64).
+    """
+
+    ranks: npt.NDArray[np.uint64]
+    rows: npt.NDArray[np.uint64]
+    worth: npt.NDArray[np.float64]
+    factors: npt.NDArray[np.float64]
 
 
 def explain(
     given: Parameters, scan: Scan, heads: Sequence[str], most: int | None
 ) -> list[Explanation]:
     """The exact parts of the log-odds of each document's head, the documents as `scoring.score`
-    kept them.
+    kept them: see `explain_sum`."""
+    columns = np.array([HEADS.index(head) for head in heads], np.int64)
+    factors = np.where(np.arange(len(HEADS)) == columns[:, None], given.scales, 0.0)
+    layer = Layer(given.index, given.rows, scan.worth, factors)
+    return explain_sum((layer,), scan, heads, given.bias[columns], most)
+
+
+def explain_sum(
+    layers: tuple[Layer, ...],
+    scan: Scan,
+    heads: Sequence[str],
+    bias: npt.NDArray[np.float64],
+    most: int | None,
+) -> list[Explanation]:
+    """The exact parts of each document's sum over all layers, on top of its `bias`.
 
     A feature that occurs several times counts once in the model; its weight is shared equally
     among its occurrences here. Of the spans, the `most` that weigh most are shown, or all.
     """
-    columns = np.array([HEADS.index(head) for head in heads], np.int64)
     limit = len(scan.units) if most is None else most
-    rests, ends, units, totals = _attribute(scan, given.index, given.rows, columns, limit)
-    scales = given.scales[columns]
-    weights = totals * np.repeat(scales, np.diff(ends))
+    rests, ends, units, weights = _attribute(scan, layers, limit)
     spans = list(map(Span, *units.T.tolist(), weights.tolist()))
     return [
-        Explanation(head, bias, elsewhere, tuple(spans[start:end]), others)
-        for head, bias, (elsewhere, others), (start, end) in zip(
-            heads,
-            given.bias[columns].tolist(),
-            (rests * scales[:, None]).tolist(),
-            pairwise(ends.tolist()),
-            strict=True,
+        Explanation(head, start_with, elsewhere, tuple(spans[start:end]), others)
+        for head, start_with, (elsewhere, others), (start, end) in zip(
+            heads, bias.tolist(), rests.tolist(), pairwise(ends.tolist()), strict=True
         )
     ]
 
@@ -82,18 +104,26 @@ def _count(keys, count, seen, owners, repeats, places):  # type: ignore[no-untyp
 
 
 @callee
-def _share(count, units, rows, column, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
-    """Add each feature's part of the margin to its unit's total; the last is the whole
-    comment's."""
+def _share(count, units, rows, factors, used, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
+    """Add each feature's part of the sum to its unit's total; the last is the whole comment's.
+
+    `used`: room for the heads whose factor is not 0.
+    """
+    heads = 0
+    for head in range(HEADS_IN_A_ROW):
+        used[heads] = head
+        heads += factors[head] != 0
     unit_count = len(units) - 1
-    totals[: unit_count + 1] = 0
     place = -1
     for number in range(count):
         while place < unit_count and units[place + 1, 0] <= number:
             place += 1
         slot = places[number]
         if slot >= 0:
-            weight = weight_of(rows, seen[slot] - np.uint32(1), column)
+            row = seen[slot] - np.uint32(1)
+            weight = 0.0
+            for head in used[:heads]:
+                weight += weight_of(rows, row, head) * factors[head]
             totals[place] += weight * worth[owners[slot]] / repeats[slot]
 
 
@@ -138,14 +168,14 @@ def _show(units, totals, largest, spans, weights, shown):  # type: ignore[no-unt
 
 
 @kernel
-def _attribute(scan, index, rows, columns, most):  # type: ignore[no-untyped-def]
-    """Share the margin of each document in its column out.
+def _attribute(scan, layers, most):  # type: ignore[no-untyped-def]
+    """Share the sum of each document out.
 
-    Returns, in units of a weight: per document what belongs to the whole comment, and to the units
-    that are not shown; where in what follows each document's begin and the last ends; per unit that
-    is shown its start and end in the text; and what belongs to it.
+    Returns per document what belongs to the whole comment, and to the units that are not shown;
+    where in what follows each document's begin and the last ends; per unit that is shown its start
+    and end in the text; and what belongs to it.
     """
-    documents = len(columns)
+    documents = len(scan.ends) - 1
     ends_of = scan.ends
     longest = longest_units = 0
     for document in range(documents):
@@ -161,6 +191,7 @@ def _attribute(scan, index, rows, columns, most):  # type: ignore[no-untyped-def
         np.empty(longest, np.int32),
     )
     totals, largest = np.empty(longest_units), np.empty(min(most, longest_units))
+    used = np.empty(HEADS_IN_A_ROW + 1, np.int64)
     rests, ends = np.empty((documents, 2)), np.zeros(documents + 1, np.int64)
     room = min(ends_of[documents, 1], documents * most)
     spans, weights = np.empty((room, 2), np.int32), np.empty(room)
@@ -168,10 +199,24 @@ def _attribute(scan, index, rows, columns, most):  # type: ignore[no-untyped-def
         first, count = ends_of[document, 0], ends_of[document + 1, 0] - ends_of[document, 0]
         keys = scan.keys[first:]
         units = scan.units[ends_of[document, 1] : ends_of[document + 1, 1]]
-        _find_rows(keys, count, index, rows, places)
-        _count(keys, count, seen, owners, repeats, places)
-        worth = scan.worth[document]
-        _share(count, units, rows, columns[document], seen, owners, repeats, places, worth, totals)
+        totals[: len(units)] = 0
+        for layer in layers:
+            worth, factors = layer.worth[document], layer.factors[document]
+            _find_rows(keys, count, layer.ranks, layer.rows, places)
+            _count(keys, count, seen, owners, repeats, places)
+            _share(
+                count,
+                units,
+                layer.rows,
+                factors,
+                used,
+                seen,
+                owners,
+                repeats,
+                places,
+                worth,
+                totals,
+            )
         rests[document, 0] = totals[len(units) - 1]
         ends[document + 1], rests[document, 1] = _show(
             units, totals, largest, spans, weights, ends[document]

@@ -36,6 +36,7 @@ from moderation.classifier.hashing import (
 )
 from moderation.classifier.prediction import Document
 from moderation.classifier.spelling import (
+    VOCABULARY_BITS,
     in_vocabulary,
     is_letter,
     is_word,
@@ -65,6 +66,7 @@ _BLOCK_SHIFT = np.uint32(BUCKET_BITS)
 _BUCKET_MASK = np.uint32(BUCKETS - 1)
 _BLOCK_MASK = ~_BUCKET_MASK
 _HASH_SHIFT = np.uint64(64 - BUCKET_BITS)
+_VOCABULARY_SHIFT = np.uint64(BUCKET_BITS - VOCABULARY_BITS)
 
 (
     _PAIR_SEED, _GAP_SEED, _GRAM_SEED, _WHOLE_SEED, _NAME_SEED, _WEBSITE_SEED,
@@ -218,6 +220,12 @@ def block_of(key):  # type: ignore[no-untyped-def]
 @inlined
 def bucket_of(key):  # type: ignore[no-untyped-def]
     return key & _BUCKET_MASK
+
+
+@inlined
+def place_in_vocabulary(key):  # type: ignore[no-untyped-def]
+    """Place in the vocabulary of a word, from its feature: both are leading bits of one hash."""
+    return np.uint64(bucket_of(key)) >> _VOCABULARY_SHIFT
 
 
 @callee

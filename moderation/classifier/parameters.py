@@ -26,6 +26,14 @@ def with_spam(log_odds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return settled
 
 
+def packed(weights: npt.NDArray[np.int8], idf: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """What scoring adds up of each row, side by side: eight weights, each plus 128, as the bytes of
+    one number; 1 in the upper half of another, the square of `idf` in its lower."""
+    biased = weights.view(np.uint8) ^ np.uint8(128)
+    squares = idf.astype(np.uint64) ** 2 | np.uint64(1 << 32)
+    return np.column_stack([np.ascontiguousarray(biased).view(np.uint64)[:, 0], squares])
+
+
 @dataclass(frozen=True)
 class Parameters:
     """What training found.
@@ -53,8 +61,5 @@ class Parameters:
 
     @cached_property
     def rows(self) -> npt.NDArray[np.uint64]:
-        """What scoring adds up of each row, side by side: eight weights, each plus 128, as the
-        bytes of one number; 1 in the upper half of another, the square of `idf` in its lower."""
-        biased = self.weights.view(np.uint8) ^ np.uint8(128)
-        squares = self.idf.astype(np.uint64) ** 2 | np.uint64(1 << 32)
-        return np.column_stack([np.ascontiguousarray(biased).view(np.uint64)[:, 0], squares])
+        """`weights` and `idf`, `packed`."""
+        return packed(self.weights, self.idf)

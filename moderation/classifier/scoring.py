@@ -9,18 +9,22 @@ import numpy.typing as npt
 
 from moderation.classifier.compiled import callee, inlined, kernel
 from moderation.classifier.features import (
+    AHEAD,
     BLOCKS,
     SEGMENTS,
     WHOLE,
+    WORDS,
     block_of,
     bucket_of,
     keep_distinct,
     longest_document,
     make_met,
     make_scratch,
+    place_in_vocabulary,
     room_for,
     scan,
 )
+from moderation.classifier.hashing import has_bit
 
 LARGEST_IDF = 255
 """Inverse document frequencies are stored as one byte."""
@@ -142,6 +146,48 @@ def score(codes, offsets, tables, index, rows, keep):  # type: ignore[no-untyped
             for head in range(HEADS_IN_A_ROW):
                 margins[document, head] += sums[block, head] * worth
     return margins, words, found
+
+
+@kernel
+def add_up(scan, index, rows):  # type: ignore[no-untyped-def]
+    """Add up other weights of the features that `score` kept.
+
+    Returns margins and `worth` (see `Scan`) as `score` does.
+    """
+    documents = len(scan.ends) - 1
+    margins, worths = np.zeros((documents, HEADS_IN_A_ROW)), np.empty((documents, BLOCKS))
+    longest = 0
+    for document in range(documents):
+        longest = max(longest, scan.ends[document + 1, 0] - scan.ends[document, 0])
+    keys = np.zeros(longest + AHEAD, np.uint32)
+    met = make_met(len(rows))
+    lanes = np.empty((BLOCKS, 3), np.uint64)
+    sums = np.empty((BLOCKS, HEADS_IN_A_ROW), np.int64)
+    squares = np.empty(BLOCKS, np.int64)
+    for document in range(documents):
+        first, end = scan.ends[document, 0], scan.ends[document + 1, 0]
+        keys[: end - first] = scan.keys[first:end]
+        count = keep_distinct(keys, end - first, index, met, rows)
+        _add_up(keys, count, rows, lanes, sums, squares)
+        for block in range(BLOCKS):
+            worth = _unit(block, squares[block])
+            worths[document, block] = worth
+            for head in range(HEADS_IN_A_ROW):
+                margins[document, head] += sums[block, head] * worth
+    return margins, worths
+
+
+@kernel
+def words_known(scan, vocabulary):  # type: ignore[no-untyped-def]
+    """Per document of a scan its words, and those of them in the vocabulary (see `Tables`)."""
+    documents = len(scan.ends) - 1
+    words = np.zeros((documents, 2), np.int64)
+    for document in range(documents):
+        for key in scan.keys[scan.ends[document, 0] : scan.ends[document + 1, 0]]:
+            if block_of(key) == WORDS:
+                words[document, 0] += 1
+                words[document, 1] += has_bit(vocabulary, place_in_vocabulary(key))
+    return words
 
 
 @inlined

@@ -23,6 +23,7 @@ from moderation.web import (
     reference,
     scores,
     sites,
+    thresholds,
     uploads,
     webhooks,
 )
@@ -32,6 +33,7 @@ _DESK = (
     own_account,
     people,
     sites,
+    thresholds,
     webhooks,
     desk,
     history,

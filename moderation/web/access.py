@@ -39,7 +39,9 @@ API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 """The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
 session, so that a forged request has nothing to borrow."""
 
-ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites", "webhooks", "imports", "erasing"})
+ADMINISTRATOR_BLUEPRINTS = frozenset(
+    {"people", "sites", "thresholds", "webhooks", "imports", "erasing"}
+)
 """Pages that moderators are refused (403)."""
 
 BACKGROUND_ENDPOINTS = frozenset({"desk.pulse", "desk.reading", "imports.state"})

@@ -40,6 +40,7 @@ _LINES = 200
 _KINDS = {
     EventKind.DECISION: "decisions",
     EventKind.UNDO: "decisions taken back",
+    EventKind.RESCORE: "held comments scored again",
     EventKind.NOTE: "notes",
     EventKind.LOOK: "looks at an e-mail address",
     EventKind.AUTHOR: "authors trusted or blocked",

@@ -41,20 +41,26 @@ def actor_words(event: EventRecord) -> str:
     return event.actor if event.actor_kind is ActorKind.MODERATOR else "The service"
 
 
+_ALWAYS = {
+    EventKind.NOTE: "wrote a note",
+    EventKind.LOOK: "looked at the e-mail address",
+    EventKind.ERASURE: "erased it",
+}
+
+
 def deed(event: EventRecord) -> str:
     """What was done, for a sentence that begins with who did it."""
-    if event.kind is EventKind.NOTE:
-        return "wrote a note"
-    if event.kind is EventKind.LOOK:
-        return "looked at the e-mail address"
-    if event.kind is EventKind.ERASURE:
-        return "erased it"
+    if event.kind in _ALWAYS:
+        return _ALWAYS[event.kind]
     if event.kind is EventKind.AUTHOR:
         return _STANDINGS.get(
             event.evidence.get("standing", ""), "let the usual rules apply to its author again"
         )
     if event.kind is EventKind.UNDO:
         return f"took a decision back: it is {event.to_status} again"
+    if event.kind is EventKind.RESCORE:
+        again = event.to_status is event.from_status
+        return "scored it again: " + ("it stays held" if again else f"it is {event.to_status}")
     before = "" if event.from_status is Status.PENDING else f"; it was {event.from_status} before"
     return _DID.get(event.to_status, f"made it {event.to_status}") + before
 

@@ -73,7 +73,8 @@ GROUPS = (
     Group(
         "Thresholds",
         "A comment is held when one of these probabilities is reached: a lower threshold holds "
-        "more. Leave a field empty for the model’s own threshold.",
+        "more. Leave a field empty for the model’s own threshold. Where the site has a goal, "
+        "what follows from it takes the place of the model’s own.",
         (
             *(_threshold(head) for head in HEADS),
             Field(
@@ -184,6 +185,33 @@ GROUPS = (
         ),
     ),
     Group(
+        "Learning",
+        "The site’s own model learns from what its moderators decide. A new one is compared with "
+        "the present one on later decisions before it may take its place.",
+        (
+            Field(
+                "retrain_after_labels",
+                "Train anew after",
+                "Empty: not by their number.",
+                Kind.OPTIONAL_NUMBER,
+                "new labels",
+            ),
+            Field(
+                "retrain_every_days",
+                "Train anew every",
+                "If there are new labels. Empty: not by time.",
+                Kind.OPTIONAL_NUMBER,
+                "days",
+            ),
+            Field(
+                "promote_automatically",
+                "Let a recommended model decide at once",
+                "Otherwise somebody promotes it.",
+                Kind.CHECKBOX,
+            ),
+        ),
+    ),
+    Group(
         "Notice",
         "Somebody is told when held comments wait for too long, when the audit shows that too much "
         "is published that should not be, and when comments look different to the model than they "
@@ -207,39 +235,76 @@ GROUPS = (
     ),
 )
 
+GOALS = Group(
+    "Goals",
+    "The thresholds follow from what people decided, so that the goal is met with a certainty of "
+    "95 %. The less they have decided, the more is held.",
+    (
+        Field(
+            "approve_precision",
+            "Of what is approved automatically, right should be at least",
+            "From 0.5 to below 1, such as 0.99. Empty: no goal; the settings’ thresholds count.",
+            Kind.PROBABILITY,
+        ),
+        Field(
+            "reject_precision",
+            "Of what is rejected automatically, right should be at least",
+            "Such as 0.995. Empty: no goal; what the settings say of rejecting counts.",
+            Kind.PROBABILITY,
+        ),
+        Field(
+            "imports_complete",
+            "Imported comments count too",
+            "Tick it if what was imported is all that the old system was sent, not a selection.",
+            Kind.CHECKBOX,
+        ),
+    ),
+)
+"""On a page of their own, with what follows from them."""
+
 FIELDS = {field.name: field for group in GROUPS for field in group.fields}
 
 
-def shown(settings: SiteSettings) -> dict[str, Any]:
+GOAL_FIELDS = {field.name: field for field in GOALS.fields}
+
+Fields = Mapping[str, Field]
+
+
+def shown(settings: SiteSettings, fields: Fields = FIELDS) -> dict[str, Any]:
     """The settings as the form shows them: text by field, or whether a box is ticked."""
     stored = settings.model_dump(mode="json")
-    return {name: _as_text(_at(stored, name)) for name in FIELDS}
+    return {name: _as_text(_at(stored, name)) for name in fields}
 
 
-def typed(form: MultiDict[str, str]) -> dict[str, Any]:
+def typed(form: MultiDict[str, str], fields: Fields = FIELDS) -> dict[str, Any]:
     """The same of what was sent, to show it again."""
     return {
         name: name in form if field.kind is Kind.CHECKBOX else form.get(name, "")
-        for name, field in FIELDS.items()
+        for name, field in fields.items()
     }
 
 
-def parse(form: MultiDict[str, str]) -> SiteSettings:
-    """The settings that were typed.
+def parse(
+    form: MultiDict[str, str], present: SiteSettings, fields: Fields = FIELDS
+) -> SiteSettings:
+    """The settings that were typed; those without a field stay as they are at present.
 
     Raises:
         InvalidInput: an entry for each field that is wrong.
     """
-    values: dict[str, Any] = {"rules": {}, "thresholds": {}}
+    parts = {name.split(".")[0] for name in fields}
+    values: dict[str, Any] = present.model_dump(mode="json", exclude=parts)
+    values |= {part: {} for part in ("rules", "thresholds") if part in parts}
     errors = []
-    for name, field in FIELDS.items():
+    for name, field in fields.items():
         try:
             value = _value(field, form)
         except ValueError as error:
             errors.append(FieldError(name, str(error)))
             continue
         parent, _, last = name.rpartition(".")
-        if value is not None:
+        # Nothing is typed where the default is not wanted; of a threshold, where the model's is.
+        if value is not None or not parent:
             (values[parent] if parent else values)[last] = value
     try:
         settings = SiteSettings.model_validate(values)
@@ -248,7 +313,7 @@ def parse(form: MultiDict[str, str]) -> SiteSettings:
         found = (_field_error(e) for e in error.errors(include_url=False, include_input=False))
         errors += [e for e in found if e.field not in wrong]
     if errors:
-        order = list(FIELDS)
+        order = list(fields)
         raise InvalidInput(*sorted(errors, key=lambda e: order.index(e.field)))
     return settings
 
@@ -261,10 +326,10 @@ def label(name: str) -> str:
         return "Site"
     if name.startswith("webhook"):
         return name.capitalize()
-    field = FIELDS.get(name)
+    field = (FIELDS | GOAL_FIELDS).get(name)
     if field is None:
         return name
-    group = next(group for group in GROUPS if field in group.fields)
+    group = next(group for group in (*GROUPS, GOALS) if field in group.fields)
     return f"{group.title}: {field.label}" if name.startswith("thresholds.") else field.label
 
 
@@ -350,7 +415,9 @@ def _field_error(entry: ErrorDetails) -> FieldError:
     limits = entry.get("ctx", {})
     match entry["type"]:
         case "greater_than_equal":
-            detail = f"has to be {int(limits['ge']):,} or more"
+            detail = f"has to be {limits['ge']:,g} or more"
+        case "less_than":
+            detail = f"has to be less than {limits['lt']:,g}"
         case "less_than_equal":
             detail = f"has to be {int(limits['le']):,} or less"
         case "string_too_long":

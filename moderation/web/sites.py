@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import Connection, select
 
-from moderation import rehearsal, site_settings, sites
+from moderation import operating_points, rehearsal, site_settings, sites
 from moderation.classifier import artifact
 from moderation.clock import to_datetime
 from moderation.errors import Conflict, InvalidInput
@@ -65,7 +65,7 @@ def preview(name: str) -> ResponseReturnValue:
     with services().database.read() as connection:
         site = site_settings.site_named(connection, name)
         try:
-            proposed = site_form.parse(request.form)
+            proposed = site_form.parse(request.form, site.settings)
         except InvalidInput as error:
             messages = {e.field: e.detail for e in error.errors}
             page = _settings(connection, site, values, messages=messages)
@@ -75,7 +75,8 @@ def preview(name: str) -> ResponseReturnValue:
             site.id,
             present=site.settings,
             proposed=proposed,
-            thresholds=_own_thresholds(),
+            thresholds=own_thresholds(site),
+            point=operating_points.points(connection, site.id, site.settings).get,
         )
         changes = site_settings.differences(site.settings, proposed)
         return _settings(
@@ -198,10 +199,13 @@ def _signer() -> URLSafeSerializer:
     return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="settings")
 
 
-def _own_thresholds() -> rehearsal.Thresholds:
-    """The thresholds of the current model, by its version."""
+def own_thresholds(site: SiteRef) -> rehearsal.Thresholds:
+    """The thresholds of the model that decides for a site, by its version. A model of the site's
+    has those of the general one."""
     version, thresholds = _header(services().settings.model)
-    return {version: thresholds} if version else {}
+    if not version:
+        return {}
+    return {f"{version}+{site.current.version}" if site.current else version: thresholds}
 
 
 def _current_thresholds() -> Mapping[str, float]:

@@ -15,8 +15,10 @@ from moderation.policy import (
     NOT_ABLE_TO_JUDGE,
     SCORER_FAILED,
     SCORER_UNAVAILABLE,
+    TOO_FEW_LABELS,
     TRUSTED_AUTHOR,
     Decision,
+    OperatingPoint,
     SiteSettings,
     decide,
     explained,
@@ -267,3 +269,78 @@ class TestTrustedAuthors:
                 thresholds=THRESHOLDS,
             )
             assert (decision.status, decision.reason) == (Status.HELD, reason)
+
+
+GOAL = {"approve_precision": 0.99}
+BOTH = GOAL | {"reject_precision": 0.995, "reject_above": 0.6}
+
+
+def reached(made: Prediction, settings: dict[str, Any], point: OperatingPoint | None) -> Decision:
+    return decide(
+        made,
+        PLAIN,
+        SiteSettings.model_validate(settings),
+        model="model-1",
+        thresholds=THRESHOLDS,
+        point=point,
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "settings", "point", "status", "reason"),
+    [
+        # Without a goal, what follows from one is not looked at.
+        (prediction(0.3), {}, OperatingPoint(0.2, 0.25), "approved", BELOW_THRESHOLDS),
+        # With one, it takes the place of the model's own threshold, in either direction.
+        (prediction(0.6), GOAL, OperatingPoint(0.7, None), "approved", BELOW_THRESHOLDS),
+        (prediction(0.3), GOAL, OperatingPoint(0.2, None), "held", "reject"),
+        (prediction(0.2), GOAL, OperatingPoint(0.2, None), "held", "reject"),
+        # The other heads of the model are not proved on the site's comments.
+        (prediction(0.1, insult=0.99), GOAL, OperatingPoint(0.2, None), "approved",
+         BELOW_THRESHOLDS),
+        # What the site itself set still holds.
+        (prediction(0.1, insult=0.8), GOAL | {"thresholds": {"insult": 0.7}},
+         OperatingPoint(0.2, None), "held", "insult"),
+        (prediction(0.15), GOAL | {"thresholds": {"reject": 0.1}}, OperatingPoint(0.2, None),
+         "held", "reject"),
+        # Nothing was shown, or nothing is known of this model: everything is held.
+        (prediction(0.0), GOAL, OperatingPoint(0.0, None), "held", TOO_FEW_LABELS),
+        (prediction(0.0), GOAL, None, "held", TOO_FEW_LABELS),
+        # Rejecting has a goal of its own, in the place of the number.
+        (prediction(0.7), BOTH, OperatingPoint(0.2, 0.9), "held", "reject"),
+        (prediction(0.9), BOTH, OperatingPoint(0.2, 0.9), "rejected", "reject"),
+        (prediction(0.9), BOTH, OperatingPoint(0.2, None), "held", "reject"),
+        (prediction(0.9), BOTH, None, "held", TOO_FEW_LABELS),
+        # A goal for rejecting alone leaves approving as it was.
+        (prediction(0.3), {"reject_precision": 0.9}, None, "approved", BELOW_THRESHOLDS),
+    ],
+)  # fmt: skip
+def test_a_goal_decides_by_the_thresholds_that_follow_from_it(
+    made: Prediction,
+    settings: dict[str, Any],
+    point: OperatingPoint | None,
+    status: str,
+    reason: str,
+) -> None:
+    decision = reached(made, settings, point)
+
+    assert (decision.status, decision.reason) == (status, reason)
+
+
+def test_the_evidence_names_the_goal_and_the_threshold_that_followed() -> None:
+    evidence = reached(prediction(0.3), BOTH, OperatingPoint(0.2, None)).evidence
+
+    assert evidence["goals"] == {
+        "approve_precision": 0.99,
+        "approve_below": 0.2,
+        "reject_precision": 0.995,
+        "reject_from": None,
+    }
+    assert evidence["thresholds"]["reject"] == 0.2
+    assert "goals" not in reached(prediction(0.3), {}, None).evidence
+
+
+@pytest.mark.parametrize("goal", [0.3, 1.0, 2, "often"])
+def test_a_goal_is_a_share_from_a_half_to_less_than_all(goal: object) -> None:
+    with pytest.raises(ValidationError, match="approve_precision"):
+        SiteSettings.model_validate({"approve_precision": goal})

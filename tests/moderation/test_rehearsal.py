@@ -5,7 +5,7 @@ import pytest
 from moderation import rehearsal
 from moderation.db import Database
 from moderation.domain import Standing, Status
-from moderation.policy import HEADS, SiteSettings
+from moderation.policy import HEADS, OperatingPoint, SiteSettings
 from moderation.rehearsal import Rehearsal, rehearse
 from moderation.review import Change, set_status
 from tests.support.comments import MODERATOR, add_comment, add_site
@@ -46,7 +46,8 @@ def test_another_threshold_moves_what_lies_between(database: Database) -> None:
     assert moves(tried(database, site, {"thresholds": {"insult": 0.3}})) == {
         ("approved", "held"): 1
     }
-    assert tried(database, site, {}) == Rehearsal(5, ())
+    found = tried(database, site, {})
+    assert (found.tried, found.moves) == (5, ())
 
 
 def test_rules_are_tried_on_the_text(database: Database) -> None:
@@ -118,7 +119,7 @@ def test_only_the_change_counts_and_not_what_people_decided_since(database: Data
 def test_what_no_model_scored_stays_held(database: Database) -> None:
     site = add_site(database)
     settle(database, site, scored=False)
-    assert tried(database, site, {"thresholds": dict.fromkeys(HEADS, 1.0)}) == Rehearsal(1, ())
+    assert tried(database, site, {"thresholds": dict.fromkeys(HEADS, 1.0)}).moves == ()
 
 
 def test_only_the_sites_own_latest_decisions_are_tried(
@@ -135,3 +136,22 @@ def test_only_the_sites_own_latest_decisions_are_tried(
     texts = [example.text for example in found.moves[0].examples]
     assert texts == ["Number 4", "Number 3", "Number 2"]
     assert tried(database, other, {}).tried == 1
+
+
+def test_a_goal_is_tried_by_the_threshold_that_follows_for_the_model(database: Database) -> None:
+    site = add_site(database)
+    for score in (0.1, 0.3, 0.7):
+        settle(database, site, reject=score)
+    goal = SiteSettings(approve_precision=0.9)
+    with database.read() as connection:
+        found = rehearse(
+            connection,
+            site,
+            present=PRESENT,
+            proposed=goal,
+            thresholds={"model-1": OWN},
+            proposed_point={"model-1": OperatingPoint(0.2, None)}.get,
+        )
+
+    assert moves(found) == {("approved", "held"): 1}
+    assert found.outcome == {Status.APPROVED: 1, Status.HELD: 2}

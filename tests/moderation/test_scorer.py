@@ -1,6 +1,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -66,6 +67,18 @@ def test_a_model_that_comes_later_is_found_but_not_looked_for_each_time(
     assert scorer.classifier() is None
     path.rename(tmp_path / "later.safetensors")
     assert scorer.classifier() is not None
+
+
+def test_threads_that_come_at_once_get_the_same_classifier() -> None:
+    scorer = Scorer(DEFAULT_ARTIFACT)
+    found: list[Classifier | None] = []
+    threads = [Thread(target=lambda: found.append(scorer.classifier())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found[0] is not None
+    assert all(one is found[0] for one in found)
 
 
 def test_a_model_that_loads_and_does_not_work_is_no_model(

@@ -167,3 +167,21 @@ class TestWebhooks:
         result = run("webhook", *words)
         assert result.exit_code != 0
         assert message in result.output
+
+
+def test_labels_are_weighed_for_a_goal(database: Database) -> None:
+    run("add", "courier")
+    run("settings", "courier", "approve_precision=0.9")
+
+    answer = json.loads(run("weigh", "courier").output)
+
+    assert answer["labels"] == 0
+    assert (answer["approve_below"], answer["reject_from"]) == (0.0, None)
+    assert answer["model"].startswith("general-")
+
+
+def test_labels_of_a_site_that_is_not_there_are_not_weighed(database: Database) -> None:
+    answer = run("weigh", "courier")
+
+    assert answer.exit_code == 1
+    assert "there is no site courier" in answer.output

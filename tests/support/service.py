@@ -252,7 +252,7 @@ class Service:
         """Ids of the processes below the service that have `command` in their command line,
         parents before their children."""
         assert self.process is not None
-        return [pid for pid in _descendants(self.process.pid) if command in _command_line(pid)]
+        return [pid for pid in descendants(self.process.pid) if command in _command_line(pid)]
 
 
 @contextmanager
@@ -288,11 +288,11 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found
 
 

@@ -10,12 +10,14 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from sqlalchemy import select
 
+from moderation import operating_points
 from moderation.clock import DAY, MINUTE, now_ms
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.domain import Status
 from moderation.models import DayFigures
 from moderation.queues import (
+    DECIDING,
     SERIALIZER,
     JobPath,
     QueueName,
@@ -56,7 +58,7 @@ def _environment(
 
 def work(redis: Redis) -> None:
     """Do all the jobs that wait, in this process, as a worker does."""
-    queues = [queue(redis, name) for name in QueueName]
+    queues = [queue(redis, name) for name in DECIDING]
     ModerationWorker(queues, connection=redis, serializer=SERIALIZER).work(burst=True)
 
 
@@ -156,7 +158,7 @@ class TestSweep:
         assert not job.args
 
     def test_a_worker_keeps_the_sweep_and_the_notices_scheduled(self, redis: Redis) -> None:
-        queues = [queue(redis, name) for name in QueueName]
+        queues = [queue(redis, name) for name in DECIDING]
         worker = ModerationWorker(queues, connection=redis, serializer=SERIALIZER)
         worker.run_maintenance_tasks()
         registry = ScheduledJobRegistry(queue=queue(redis, QueueName.MAINTENANCE))
@@ -194,3 +196,20 @@ def test_the_sweep_keeps_the_figures_of_days_that_are_over(
     with database.read() as connection:
         rows = connection.execute(select(DayFigures.__table__)).all()
     assert [(row.day, row.site_id) for row in rows] == [((now_ms() - 3 * DAY) // DAY, site)]
+
+
+def test_the_sweep_has_labels_weighed_where_a_goal_waits_for_it(
+    database: Database, redis: Redis
+) -> None:
+    site = add_site(database, approve_precision=0.99)
+
+    jobs.sweep()
+    work(redis)
+
+    with database.read() as connection:
+        settings = operating_points.settings_of(connection, site)
+        found = operating_points.points(connection, site, settings)
+    assert [point.approve_below for point in found.values()] == [0.0]
+    assert queue(redis, QueueName.MAINTENANCE).count == 0
+    jobs.sweep()
+    assert queue(redis, QueueName.MAINTENANCE).count == 0

@@ -43,6 +43,7 @@ FAILURES = {
 OTHER_REASONS = {
     policy.BELOW_THRESHOLDS: "every probability is below its threshold",
     policy.TRUSTED_AUTHOR: "the author is trusted",
+    policy.TOO_FEW_LABELS: "too few decisions of people yet to approve anything at the site’s goal",
 }
 
 TABS = {

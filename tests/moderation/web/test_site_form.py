@@ -10,7 +10,7 @@ from moderation.policy import HEADS, SiteSettings
 from moderation.rules import Facts, consult
 from moderation.site_settings import differences
 from moderation.web import site_form
-from moderation.web.site_form import FIELDS, Kind, label, parse, shown, typed
+from moderation.web.site_form import FIELDS, Kind, label, shown, typed
 
 EVERYTHING = SiteSettings.model_validate(
     {
@@ -33,6 +33,9 @@ EVERYTHING = SiteSettings.model_validate(
         "blind_share": 0.5,
         "notify_url": "https://hooks.example/x?y=z",
         "notify_after_minutes": 15,
+        "retrain_after_labels": None,
+        "retrain_every_days": 7,
+        "promote_automatically": True,
     }
 )
 
@@ -45,6 +48,11 @@ def sent(settings: SiteSettings, **changes: str) -> MultiDict[str, str]:
         if FIELDS[name].kind is not Kind.CHECKBOX or value
     }
     return MultiDict(fields | changes)
+
+
+def parse(form: MultiDict[str, str]) -> SiteSettings:
+    """What was typed, over settings that have nothing to keep."""
+    return site_form.parse(form, SiteSettings())
 
 
 def wrong(**changes: str) -> dict[str, str]:
@@ -172,5 +180,6 @@ def test_every_group_explains_itself() -> None:
         "Rules",
         "Pages",
         "Audit",
+        "Learning",
         "Notice",
     ]
