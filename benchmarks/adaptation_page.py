@@ -51,8 +51,9 @@ another one of another script: a language of which the model knows no word.
 ## AUC
 
 Mean over histories of the AUC gained over the general model, with its 95 % interval (bootstrap of
-histories); in brackets, the worst history. Constants of the method were chosen by the first
-table's sites and never by the second's.
+histories); and that of the worst history. Constants of the method were chosen by the first table's
+sites and never by the second's. With few histories and few later comments a gain is as uncertain as
+its interval says; a worst history even more so.
 """
 
 _COST = """
@@ -62,7 +63,7 @@ _COST = """
 |---|---:|
 | training with {labels:,} labels, processor time of one core | {seconds:.0f} s |
 | size of the site's model then | {size:.2f} MB |
-| features with a weight | {features:,} |
+| its features | {features:,} |
 | time to score, by that of the general model alone | {scored:.2f} |
 | the same with explanations of all | {explained:.2f} |
 """
