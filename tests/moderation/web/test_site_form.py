@@ -59,7 +59,7 @@ def wrong(**changes: str) -> dict[str, str]:
     """Messages by field."""
     names = {name.replace("__", "."): value for name, value in changes.items()}
     with pytest.raises(InvalidInput) as refused:
-        parse(sent(SiteSettings(), **names))
+        parse(sent(SiteSettings(), **names), SiteSettings())
     return {error.field: error.detail for error in refused.value.errors}
 
 
@@ -73,7 +73,7 @@ def test_the_form_has_every_setting() -> None:
 
 @pytest.mark.parametrize("settings", [SiteSettings(), EVERYTHING], ids=["default", "everything"])
 def test_what_is_shown_and_sent_back_is_the_same_settings(settings: SiteSettings) -> None:
-    assert parse(sent(settings)) == settings
+    assert parse(sent(settings), settings) == settings
     assert typed(sent(settings)) == shown(settings)
 
 
@@ -133,7 +133,7 @@ def test_everything_that_is_wrong_is_named_at_once_in_the_order_of_the_form() ->
     ],
 )
 def test_small_differences_in_typing_do_not_matter(field: str, value: str, meant: Any) -> None:
-    settings = parse(sent(SiteSettings(), **{field: value}))
+    settings = parse(sent(SiteSettings(), **{field: value}), SiteSettings())
     parent, _, last = field.rpartition(".")
     found = getattr(settings, parent) if parent else settings
     assert (found[last] if isinstance(found, dict) else getattr(found, last)) == meant
@@ -145,7 +145,7 @@ ANY_FORM = st.dictionaries(st.sampled_from(list(FIELDS)), st.text(max_size=80))
 def parsed(form: MultiDict[str, str]) -> tuple[SiteSettings | None, dict[str, str]]:
     """Settings or messages by field."""
     try:
-        return parse(form), {}
+        return parse(form, SiteSettings()), {}
     except InvalidInput as error:
         return None, {e.field: e.detail for e in error.errors}
 
@@ -158,7 +158,7 @@ def test_whatever_is_typed_is_settings_or_messages_beside_fields(form: dict[str,
         assert messages.keys() <= FIELDS.keys()
         assert all(messages.values())
     else:
-        assert parse(sent(settings)) == settings
+        assert parse(sent(settings), settings) == settings
         assert SiteSettings.model_validate(settings.model_dump(mode="json")) == settings
 
 
