@@ -20,7 +20,7 @@ from moderation.errors import NotFound
 from moderation.labels import NewLabel
 from moderation.models import Comment, Event, Example
 from moderation.review import Actor, Change, set_status
-from moderation.schemas import TEXT_LENGTH
+from moderation.schemas import TEXT_LENGTH, prose
 
 ACTOR_LENGTH = 64
 
@@ -89,7 +89,7 @@ def teach(
                 page=page,
                 name=name,
                 website=website,
-                text=text[:TEXT_LENGTH],
+                text=prose(text)[:TEXT_LENGTH],
                 created_at=now_ms(),
             )
             .returning(Example.id)

@@ -85,7 +85,8 @@ def suggest_score() -> Response:
                 connection,
                 site_id=site.id,
                 origin=perspective.PROTOCOL,
-                origin_id=said.client_token[:255] or Sent(perspective.PROTOCOL, said.text).digest,
+                # Not the token: some clients send the same one with everything.
+                origin_id=Sent(perspective.PROTOCOL, said.text).digest,
                 text=said.text,
                 unwanted=said.unwanted,
                 reason=said.reason,

@@ -192,7 +192,7 @@ class TestPerspective:
             untrained = {"comment": {"text": UNFRIENDLY}, "requestedAttributes": {"FLIRTATION": {}}}
             with pytest.raises(HttpError, match="Unknown requested attribute: FLIRTATION"):
                 site.comments().analyze(body=untrained).execute()
-        assert [row.origin_id for row in rows(service, Example)] == ["token-1"]
+        assert [row.text for row in rows(service, Example)] == ["What google's client said"]
         with closing(httplib2.Http()) as http, pytest.raises(HttpError, match="API key not valid"):
             made("wrong", http)
 

@@ -104,6 +104,12 @@ class TestAnalyzing:
         assert ask(client, about(UNFRIENDLY, doNotStore=do_not_store)).status_code == 200
         assert counts(database) == [0, 0, 0]
 
+    @pytest.mark.parametrize("odd", ["\0", "\ud83d", "\u202e", "\r\n\t"])
+    def test_odd_characters_are_no_reason_not_to_look(self, client: FlaskClient, odd: str) -> None:
+        text = f"{odd}{UNFRIENDLY}{odd}"
+        body = ask(client, about(text, "INSULT", spanAnnotations=True)).get_json()
+        assert body["attributeScores"]["INSULT"]["summaryScore"]["value"] > 0.3
+
 
 @web
 class TestErrors:
@@ -176,8 +182,15 @@ class TestSuggesting:
         with database.read() as connection:
             (example,) = connection.execute(select(Example.__table__)).all()
             labels = connection.execute(select(Label.__table__).order_by(Label.id)).all()
-        assert (example.text, example.origin_id) == (FRIENDLY, "article-7")
+        assert (example.text, example.origin) == (FRIENDLY, "perspective")
         assert [(one.source, one.unwanted) for one in labels] == [("client", 1.0), ("client", 0.0)]
+
+    def test_a_token_that_everything_is_sent_with_mixes_nothing_up(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        for text, value in ((FRIENDLY, 0), (UNFRIENDLY, 1), ("A \0 and half a \ud83d", 1)):
+            assert self.suggest(client, text, value, clientToken="always").status_code == 200
+        assert counts(database) == [0, 3, 3]
 
     @pytest.mark.parametrize("prefix", ["", "comment:"])
     def test_of_a_comment_that_is_here_it_is_a_decision(
