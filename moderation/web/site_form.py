@@ -250,6 +250,8 @@ def label(name: str) -> str:
         return "Key"
     if name == "site":
         return "Site"
+    if name == "coral secret":
+        return "Coral’s secret"
     field = FIELDS.get(name)
     if field is None:
         return name
