@@ -1,9 +1,11 @@
 """What the tests share: a real Redis, both real databases, and the web application on them."""
 
 import itertools
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
+from moderation import checks
 from moderation.app import create_app
 from moderation.bootstrap import bootstrap
 from moderation.checks import Checks
@@ -21,7 +24,9 @@ from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import DecideNotifier, connect
 from moderation.redis_server import RedisServer
+from moderation.review import Applied
 from moderation.scorer import Scorer
+from tests.support.comments import all_are_decided
 from tests.support.postgres import running_postgres
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY
 
@@ -112,8 +117,8 @@ def app(
     app = create_app(settings)
     app.testing = True
     made = app.extensions["moderation"]
-    checks = Checks(made.database, made.submissions, DecideNotifier(made.redis), scorer)
-    app.extensions["moderation"] = replace(made, checks=checks)
+    ours = Checks(made.database, made.submissions, DecideNotifier(made.redis), scorer)
+    app.extensions["moderation"] = replace(made, checks=ours)
     yield app
     made.database.close()
 
@@ -140,6 +145,24 @@ def scorer() -> Scorer:
 def ready(scorer: Scorer) -> None:
     """The scorer is there before a comment waits for it, as in a server that has started."""
     scorer.classifier()
+
+
+@pytest.fixture
+def late_decisions(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The web process decides, but later than anybody waits. Ask for the client before it."""
+    go_on = threading.Event()
+    real = checks.decide_comments
+
+    def late(*asked: Any) -> list[Applied]:
+        go_on.wait(20)
+        return real(*asked)
+
+    monkeypatch.setattr(checks, "decide_comments", late)
+    monkeypatch.setattr(checks, "PATIENCE", 0.0)
+    yield
+    go_on.set()
+    # The database must not go away before.
+    all_are_decided(database)
 
 
 @pytest.fixture

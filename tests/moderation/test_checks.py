@@ -99,10 +99,10 @@ class TestChecks:
         eventually(lambda: waiting_ids(redis) == {receipt.id})
         assert "example.org" not in caplog.text
 
+    @pytest.mark.usefixtures("late_decisions")
     def test_nobody_waits_for_a_decision_for_ever(
-        self, synchronous: Checks, site: int, redis: Redis, monkeypatch: pytest.MonkeyPatch
+        self, synchronous: Checks, site: int, redis: Redis
     ) -> None:
-        monkeypatch.setattr(checks, "PATIENCE", 0.0)
         receipt = synchronous.check(new_comment(site))
         assert receipt.status is Status.PENDING
         eventually(lambda: waiting_ids(redis) == {receipt.id})

@@ -345,10 +345,8 @@ class TestChecks:
         assert response.text not in ("true", "false")
         assert response.headers["X-akismet-guid"]
 
-    def test_a_comment_that_could_not_be_decided_is_held(
-        self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("moderation.checks.PATIENCE", 0.0)
+    @pytest.mark.usefixtures("client", "late_decisions")
+    def test_a_comment_that_could_not_be_decided_is_held(self, client: FlaskClient) -> None:
         assert verdict(client, GOOD) == "true"
 
 

@@ -519,10 +519,8 @@ class TestWaitingForTheDecision:
         assert row_of(database, body["id"]).status == "approved"
         assert waiting_ids(redis) == set()
 
-    def test_what_cannot_be_decided_is_accepted_and_pending(
-        self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("moderation.checks.PATIENCE", 0.0)
+    @pytest.mark.usefixtures("client", "late_decisions")
+    def test_what_cannot_be_decided_is_accepted_and_pending(self, client: FlaskClient) -> None:
         response = client.post("/v1/comments", json=FIELDS, headers=KEY | {"Prefer": "wait"})
         assert (response.status_code, response.get_json()["status"]) == (202, "pending")
         assert "Preference-Applied" not in response.headers

@@ -134,10 +134,8 @@ def test_what_cannot_be_read_is_withheld(client: FlaskClient, body: Any) -> None
     assert ask(client, body).get_json()["status"] == "SYSTEM_WITHHELD"
 
 
-def test_a_comment_that_could_not_be_decided_is_withheld(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("moderation.checks.PATIENCE", 0.0)
+@pytest.mark.usefixtures("client", "late_decisions")
+def test_a_comment_that_could_not_be_decided_is_withheld(client: FlaskClient) -> None:
     assert ask(client, asked(FRIENDLY)).get_json()["status"] == "SYSTEM_WITHHELD"
 
 
