@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from moderation import alike, authors
-from moderation.domain import ActorKind, EventKind
+from moderation.domain import PEOPLE, ActorKind, EventKind
 from moderation.models import Comment, Event
 from moderation.queue import Count, Row
 
@@ -103,7 +103,7 @@ def _decided_by(event: Any) -> str:
     """Who decided, where that was not the worker."""
     if event.actor_kind == ActorKind.IMPORT:
         return f"the import from {event.actor}"
-    return str(event.actor) if event.actor_kind == ActorKind.MODERATOR else ""
+    return str(event.actor) if event.actor_kind in PEOPLE else ""
 
 
 def _parents(connection: Connection, rows: Sequence[Row]) -> dict[str, Parent]:

@@ -381,7 +381,7 @@ class AuthorStanding(Base):
     moderator: Mapped[str] = mapped_column(String(64))
 
 
-_BY_MODERATOR = text("actor_kind = 'moderator'")
+_BY_PERSON = text("actor_kind <> 'worker'")
 _REMARK = text("kind <> 'decision'")
 
 
@@ -402,8 +402,8 @@ class Event(Base):
             "ix_event_moderator",
             "actor",
             "id",
-            sqlite_where=_BY_MODERATOR,
-            postgresql_where=_BY_MODERATOR,
+            sqlite_where=_BY_PERSON,
+            postgresql_where=_BY_PERSON,
         ),
         Index(
             "ix_event_remark",
@@ -781,3 +781,27 @@ class ImportRun(Base):
 def is_of_audit(label: type[Label]) -> ColumnElement[bool]:
     """The condition that a label comes of the random audit, written out as in `is_approved`."""
     return label.selection == literal_column(f"'{Selection.AUDIT}'")
+
+
+class Callback(Base):
+    """Where an Akismet client wants to hear what a moderator decides later."""
+
+    __tablename__ = "callback"
+
+    comment_id: Mapped[str] = mapped_column(ForeignKey("comment.id"), primary_key=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    key: Mapped[str] = mapped_column(String(255))
+    """The site key that the call came with: the client knows by it that the message is ours."""
+    guid: Mapped[str] = mapped_column(String(32))
+    """What the answer to the check was called."""
+
+
+class SiteSecret(Base):
+    """What another system signs its calls with."""
+
+    __tablename__ = "site_secret"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16), primary_key=True)
+    secret: Mapped[str] = mapped_column(String(255))
+    """As it is: a signature cannot be checked with less."""

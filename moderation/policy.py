@@ -98,6 +98,13 @@ class SiteSettings(BaseModel):
         description="Share of the held comments that are shown without what the service found, as "
         "those drawn for the audit are; 1: all. Nothing while `audit_share` is 0.",
     )
+    akismet_waits: bool = Field(
+        False,
+        description="Answer WordPress's Akismet plugin so that it keeps a held comment waiting.",
+    )
+    akismet_discard: bool = Field(
+        False, description="Tell Akismet clients to drop rejected comments without a trace."
+    )
     notify_url: str = Field(
         "",
         pattern=r"^(https?://\S+)?$",

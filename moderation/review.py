@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from moderation import alike, labels, webhooks
+from moderation import alike, callbacks, labels, webhooks
 from moderation.accounts import AccountRef
 from moderation.audits import NOT_DRAWN, Drawn
 from moderation.clock import now_ms
@@ -303,7 +303,15 @@ def _keep_labels(
 def _tell_sites(
     connection: Connection, allowed: Sequence[tuple[Change, Any]], actor: Actor, at: int
 ) -> None:
-    """Have those sites told that want to be."""
+    """Have those sites told that want to be, and Akismet clients of what they wait for. Who asks
+    for the first decision has it as the answer."""
+    waited_for = {
+        row.id: change.to
+        for change, row in allowed
+        if Status.PENDING != row.status != change.to and change.to is not Status.HELD
+    }
+    if waited_for:
+        callbacks.tell(connection, waited_for)
     listening = webhooks.listeners(connection, {row.site_id for _, row in allowed})
     if not listening:
         return

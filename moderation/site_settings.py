@@ -8,10 +8,21 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from moderation import operating_points
 from moderation.clock import now_ms
-from moderation.errors import Conflict, NotFound
-from moderation.models import Notice, SettingChange, Site
+from moderation.errors import Conflict, FieldError, InvalidInput, NotFound
+from moderation.models import Notice, SettingChange, Site, SiteSecret
 from moderation.policy import SiteSettings
-from moderation.sites import SiteRef, add_key, create_site, find, new_key, revoke_key
+from moderation.sites import (
+    SiteRef,
+    add_key,
+    create_site,
+    find,
+    new_key,
+    new_short_key,
+    revoke_key,
+)
+
+SECRET_LENGTH = 16
+"""Characters of a secret that signs calls, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +84,15 @@ def add_site(connection: Connection, *, name: str, actor: str) -> str:
     return key
 
 
-def give_key(connection: Connection, *, name: str, actor: str) -> str:
-    """One more key for a site, to be shown this once.
+def give_key(connection: Connection, *, name: str, actor: str, short: bool = False) -> str:
+    """One more key for a site, to be shown this once; `short`: in the form that Akismet's clients
+    take.
 
     Raises:
         NotFound: there is no such site.
     """
     site = site_named(connection, name, locked=True)
-    key = new_key()
+    key = new_short_key() if short else new_key()
     add_key(connection, site_id=site.id, key=key)
     record(connection, site.id, actor, [_key_change(None, key)])
     return key
@@ -95,6 +107,33 @@ def take_key(connection: Connection, *, name: str, key_digest: str, actor: str) 
     site = site_named(connection, name, locked=True)
     key = revoke_key(connection, site_id=site.id, key_digest=key_digest)
     record(connection, site.id, actor, [_key_change(key.hint, None)])
+
+
+def set_secret(connection: Connection, *, name: str, purpose: str, secret: str, actor: str) -> None:
+    """What another system signs its calls for this site with from now on; empty: nothing, so that
+    its calls are refused.
+
+    Raises:
+        NotFound: there is no such site.
+        InvalidInput: the secret is too long, or too short to be one.
+    """
+    site = site_named(connection, name, locked=True)
+    if secret and not SECRET_LENGTH <= len(secret) <= 255:
+        raise InvalidInput(FieldError("secret", f"has to have {SECRET_LENGTH} to 255 characters"))
+    place = {"site_id": site.id, "purpose": purpose}
+    connection.execute(delete(SiteSecret).filter_by(**place))
+    if secret:
+        connection.execute(insert(SiteSecret).values(**place, secret=secret))
+    changed = change(f"{purpose} secret", None, f"…{secret[-4:]}" if secret else None)
+    record(connection, site.id, actor, [changed])
+
+
+def secret_of(connection: Connection, site_id: int, purpose: str) -> str | None:
+    """What another system signs its calls for this site with; None for nothing."""
+    query = select(SiteSecret.secret).where(
+        SiteSecret.site_id == site_id, SiteSecret.purpose == purpose
+    )
+    return connection.scalar(query)
 
 
 def history(connection: Connection, site_id: int, *, limit: int) -> list[Recorded]:

@@ -1,8 +1,11 @@
 """What the tests share: a real Redis, both real databases, and the web application on them."""
 
 import shutil
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -10,15 +13,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
+from moderation import checks
 from moderation.app import create_app
 from moderation.bootstrap import bootstrap
+from moderation.checks import Checks
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.pipeline import Classifier
 from moderation.config import Settings
 from moderation.db import Database
-from moderation.queues import connect
+from moderation.queues import DecideNotifier, connect
 from moderation.redis_server import RedisServer
+from moderation.review import Applied
 from moderation.scorer import Scorer
+from tests.support.comments import all_are_decided
 from tests.support.postgres import Schemas, migrated, running_postgres
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY
 
@@ -130,14 +137,17 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def app(
-    settings: Settings, database: Database, redis: Redis, cheap_passwords: None
+    settings: Settings, database: Database, redis: Redis, cheap_passwords: None, scorer: Scorer
 ) -> Iterator[Flask]:
-    """The web application with its first site and administrator."""
+    """The web application with its first site and administrator, and the session's scorer."""
     bootstrap(database, settings)
     app = create_app(settings)
     app.testing = True
+    made = app.extensions["moderation"]
+    ours = Checks(made.database, made.submissions, DecideNotifier(made.redis), scorer)
+    app.extensions["moderation"] = replace(made, checks=ours)
     yield app
-    app.extensions["moderation"].database.close()
+    made.database.close()
 
 
 @pytest.fixture
@@ -156,6 +166,30 @@ def shipped() -> Classifier:
 def scorer() -> Scorer:
     """A scorer with it."""
     return Scorer(DEFAULT_ARTIFACT)
+
+
+@pytest.fixture(scope="session")
+def ready(scorer: Scorer) -> None:
+    """The scorer is there before a comment waits for it, as in a server that has started."""
+    scorer.classifier()
+
+
+@pytest.fixture
+def late_decisions(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The web process decides, but later than anybody waits. Ask for the client before it."""
+    go_on = threading.Event()
+    real = checks.decide_comments
+
+    def late(*asked: Any) -> list[Applied]:
+        go_on.wait(20)
+        return real(*asked)
+
+    monkeypatch.setattr(checks, "decide_comments", late)
+    monkeypatch.setattr(checks, "PATIENCE", 0.0)
+    yield
+    go_on.set()
+    # The database must not go away before.
+    all_are_decided(database)
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from moderation.web import (
     access,
     account_api,
     accounts,
+    akismet,
     comments,
+    coral,
     demo,
     desk,
     desk_api,
@@ -19,9 +21,11 @@ from moderation.web import (
     numbers,
     own_account,
     people,
+    perspective,
     problems,
     reference,
     scores,
+    scoring,
     sites,
     thresholds,
     uploads,
@@ -42,7 +46,20 @@ _DESK = (
     imports,
     erasing,
 )
-_MODULES = (comments, feeds, demo, *_DESK, account_api, desk_api, events_api, reference, health)
+_API = (
+    comments,
+    feeds,
+    scoring,
+    akismet,
+    perspective,
+    coral,
+    account_api,
+    desk_api,
+    events_api,
+    reference,
+    health,
+)
+_MODULES = (*_API, demo, *_DESK)
 
 
 def register(app: Flask) -> None:

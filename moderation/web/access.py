@@ -16,7 +16,7 @@ from moderation import accounts, tokens
 from moderation.accounts import AccountRef
 from moderation.clock import MINUTE, now_ms
 from moderation.errors import Unauthorized
-from moderation.web import comments, problems, uploads
+from moderation.web import problems, uploads
 from moderation.web.context import services
 
 PUBLIC_ENDPOINTS = frozenset(
@@ -27,6 +27,23 @@ PUBLIC_ENDPOINTS = frozenset(
         "comments.published",
         "feeds.json_feed",
         "feeds.atom",
+        "comments.give_feedback",
+        "scoring.score",
+        "akismet.verify_key",
+        "akismet.comment_check",
+        "akismet.submit_spam",
+        "akismet.submit_ham",
+        "akismet.usage_limit",
+        "akismet.key_sites",
+        "akismet.get_subscription",
+        "akismet.deactivate",
+        "akismet.get_stats",
+        "akismet.connection_test",
+        "akismet.compatible_plugins",
+        "perspective.analyze",
+        "perspective.suggest_score",
+        "perspective.discovery",
+        "coral.moderate",
         "demo.article",
         "accounts.sign_in",
         "reference.document",
@@ -34,6 +51,9 @@ PUBLIC_ENDPOINTS = frozenset(
         "health.health",
     }
 )
+
+SITE_BLUEPRINTS = frozenset({"comments", "scoring", "akismet", "perspective", "coral"})
+"""What readers' browsers and sites' programs call: with a site's key or without, in no session."""
 
 API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 """The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
@@ -68,7 +88,7 @@ def register(app: Flask) -> None:
     @app.before_request
     def refuse_forgeries() -> None:
         # Readers and programs come without a session: there is nothing for a forgery to borrow.
-        without = request.blueprint in {comments.blueprint.name, *API_BLUEPRINTS}
+        without = request.blueprint in SITE_BLUEPRINTS | API_BLUEPRINTS
         if app.config["WTF_CSRF_ENABLED"] and request.endpoint and not without:
             csrf.protect()
 

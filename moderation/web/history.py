@@ -37,6 +37,13 @@ _EXPORTS_SHOWN = 20
 # Lines that are sent together: a system call for each of a million would be slow.
 _LINES = 200
 
+_ACTOR_KINDS = {
+    ActorKind.WORKER: "the service",
+    ActorKind.MODERATOR: "moderators",
+    ActorKind.CLIENT: "people at the site",
+    ActorKind.IMPORT: "imports",
+}
+
 _KINDS = {
     EventKind.DECISION: "decisions",
     EventKind.UNDO: "decisions taken back",
@@ -47,12 +54,6 @@ _KINDS = {
     EventKind.ERASURE: "erasures",
 }
 
-
-_ACTORS = {
-    ActorKind.WORKER: "the service",
-    ActorKind.MODERATOR: "people",
-    ActorKind.IMPORT: "imports",
-}
 
 _SOURCES = {
     LabelSource.MODERATOR: "moderator",
@@ -104,7 +105,7 @@ def events() -> str:
         moderators=sorted({*moderators, *filter(None, [wanted.moderator])}),
         exports=exports,
         kinds=_KINDS,
-        actor_kinds=_ACTORS,
+        actor_kinds=_ACTOR_KINDS,
         statuses=Status,
         reasons=sorted({*HEADS, *ModeratorReason, *(rule.__name__ for rule in DECIDERS)}),
         words=sentences,

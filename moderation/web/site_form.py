@@ -212,6 +212,26 @@ GROUPS = (
         ),
     ),
     Group(
+        "Akismet",
+        "For sites that ask over Akismet’s protocol. A held comment is called spam there, unless "
+        "the client is known to keep it waiting: many know nothing between yes and no.",
+        (
+            Field(
+                "akismet_waits",
+                "Keep held comments waiting in WordPress",
+                "WordPress’s Akismet plugin leaves them pending and asks again. Other clients are "
+                "told spam as before.",
+                Kind.CHECKBOX,
+            ),
+            Field(
+                "akismet_discard",
+                "Let clients drop rejected comments",
+                "Some delete them unseen, so that nobody there can correct a mistake.",
+                Kind.CHECKBOX,
+            ),
+        ),
+    ),
+    Group(
         "Notice",
         "Somebody is told when held comments wait for too long, when the audit shows that too much "
         "is published that should not be, and when comments look different to the model than they "
@@ -326,6 +346,8 @@ def label(name: str) -> str:
         return "Site"
     if name.startswith("webhook"):
         return name.capitalize()
+    if name == "coral secret":
+        return "Coral’s secret"
     field = (FIELDS | GOAL_FIELDS).get(name)
     if field is None:
         return name

@@ -31,6 +31,8 @@ EVERYTHING = SiteSettings.model_validate(
         "site_feed": True,
         "audit_share": 0.02,
         "blind_share": 0.5,
+        "akismet_waits": True,
+        "akismet_discard": True,
         "notify_url": "https://hooks.example/x?y=z",
         "notify_after_minutes": 15,
         "retrain_after_labels": None,
@@ -181,5 +183,6 @@ def test_every_group_explains_itself() -> None:
         "Pages",
         "Audit",
         "Learning",
+        "Akismet",
         "Notice",
     ]
