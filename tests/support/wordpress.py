@@ -1,0 +1,213 @@
+"""A real WordPress for the tests: Debian's, on a MariaDB of its own, served by PHP itself."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.ports import free_port
+
+PACKAGES = "wordpress wordpress-theme-twentytwentyone mariadb-server-core php-cli php-mysql"
+"""What has to be installed, in Debian's names."""
+
+ADMIN = "editor-in-chief"
+PASSWORD = "test-wordpress-password"
+
+_SOURCE = Path("/usr/share/wordpress")
+_PROGRAMS = ("php", "mariadbd", "mariadb-install-db")
+# Debian's programs for administrators are not on everybody's PATH.
+_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+_CONFIG = """<?php
+define( 'DB_NAME', 'test' );
+define( 'DB_USER', 'root' );
+define( 'DB_PASSWORD', '' );
+define( 'DB_HOST', 'localhost:{socket}' );
+define( 'DB_CHARSET', 'utf8mb4' );
+define( 'AUTH_KEY', 'for tests' );
+define( 'WP_HOME', '{url}' );
+define( 'WP_SITEURL', '{url}' );
+define( 'WP_HTTP_BLOCK_EXTERNAL', true );
+define( 'WP_DEBUG', true );
+define( 'WP_DEBUG_DISPLAY', false );
+define( 'WP_DEBUG_LOG', '{log}' );
+{constants}
+$table_prefix = 'wp_';
+defined( 'ABSPATH' ) || define( 'ABSPATH', __DIR__ . '/' );
+require_once ABSPATH . 'wp-settings.php';
+"""
+
+# Nothing in these pages may come from another host, and the readers of the tests are in a hurry.
+_FOR_TESTS = """<?php
+add_filter( 'pre_option_show_avatars', '__return_zero' );
+add_filter( 'comment_flood_filter', '__return_false', 100 );
+remove_action( 'wp_head', 'print_emoji_detection_script', 7 );
+remove_action( 'admin_print_scripts', 'print_emoji_detection_script' );
+"""
+
+_INSTALL = """
+define( 'WP_INSTALLING', true );
+require '{root}/wp-load.php';
+require ABSPATH . 'wp-admin/includes/upgrade.php';
+wp_install( 'The Courier', '{admin}', 'admin@example.org', true, '', '{password}' );
+"""
+
+
+def missing() -> list[str]:
+    """What a WordPress needs and this machine does not have."""
+    lacking = [name for name in _PROGRAMS if shutil.which(name, path=_PATH) is None]
+    return lacking if (_SOURCE / "wp-load.php").exists() else [*lacking, "wordpress"]
+
+
+@dataclass
+class WordPress:
+    """A blog with one post, which everybody may comment on."""
+
+    url: str
+    root: Path
+    log: Path
+
+    def php(self, code: str) -> Any:
+        """What PHP code, run inside WordPress, returns; it has to survive JSON."""
+        script = f"require '{self.root}/wp-load.php'; echo json_encode((function () {{ {code} }})());"
+        return json.loads(_php(script))
+
+    def complaints(self) -> str:
+        """What PHP wrote into its log: notices, warnings, errors."""
+        return self.log.read_text() if self.log.exists() else ""
+
+
+@contextmanager
+def running_wordpress(
+    must_use: Iterable[Path], constants: Mapping[str, str] | None = None
+) -> Iterator[WordPress]:
+    """A WordPress with these must-use plugins, and these constants in its `wp-config.php`."""
+    folder = Path(tempfile.mkdtemp(prefix="moderation-wordpress-"))
+    try:
+        with _running_mariadb(folder) as socket:
+            wordpress = _prepared(folder, socket, must_use, constants or {})
+            _php(_INSTALL.format(root=wordpress.root, admin=ADMIN, password=PASSWORD))
+            with _served(wordpress):
+                yield wordpress
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepared(
+    folder: Path, socket: Path, must_use: Iterable[Path], constants: Mapping[str, str]
+) -> WordPress:
+    """The files of a WordPress that has not been installed yet."""
+    wordpress = WordPress(
+        f"http://127.0.0.1:{free_port()}", folder / "wordpress", folder / "php.log"
+    )
+    # A copy: WordPress looks for its configuration where its own files really are.
+    shutil.copytree(_SOURCE, wordpress.root, ignore_dangling_symlinks=True)
+    lines = [f"define( '{name}', '{value}' );" for name, value in constants.items()]
+    (wordpress.root / "wp-config.php").write_text(
+        _CONFIG.format(
+            socket=socket, url=wordpress.url, log=wordpress.log, constants="\n".join(lines)
+        )
+    )
+    plugins = wordpress.root / "wp-content" / "mu-plugins"
+    plugins.mkdir()
+    for plugin in must_use:
+        shutil.copy(plugin, plugins)
+    (plugins / "for-tests.php").write_text(_FOR_TESTS)
+    return wordpress
+
+
+@contextmanager
+def _running_mariadb(folder: Path) -> Iterator[Path]:
+    """The socket of an empty database named `test`, which its user root needs no password for."""
+    socket, data = folder / "mariadb.sock", folder / "mariadb"
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    subprocess.run(
+        [
+            _program("mariadb-install-db"),
+            *("--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"),
+            *user,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    with (folder / "mariadb.log").open("wb") as log:
+        server = subprocess.Popen(
+            [
+                _program("mariadbd"),
+                *("--no-defaults", f"--datadir={data}", f"--socket={socket}", "--skip-networking"),
+                f"--pid-file={folder / 'mariadb.pid'}",
+                # What the tests write need not outlive the machine's power.
+                *("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"),
+                *user,
+            ],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_for(socket.exists, server, folder / "mariadb.log")
+        yield socket
+    finally:
+        server.kill()
+        server.wait(30)
+
+
+@contextmanager
+def _served(wordpress: WordPress) -> Iterator[None]:
+    address = wordpress.url.removeprefix("http://")
+    log = wordpress.root.parent / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [*_PHP, "-S", address, "-t", wordpress.root],
+            # Its pages call each other, and the service calls back while one waits for it.
+            env=os.environ | {"PHP_CLI_SERVER_WORKERS": "4"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_for(lambda: _answers(wordpress.url), server, log)
+        yield
+    finally:
+        # Its workers are its children, and do not end with it.
+        os.killpg(server.pid, 9)
+        server.wait(30)
+
+
+_PHP = ("php", "-d", "sendmail_path=/bin/true", "-d", "display_errors=stderr")
+
+
+def _php(script: str) -> str:
+    done = subprocess.run([*_PHP, "-r", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=_PATH)
+    assert found is not None, f"there is no {name}"
+    return found
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=20).close()
+    except urllib.error.URLError:
+        return False
+    return True
+
+
+def _wait_for(condition: Any, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert server.poll() is None, f"it did not start: {log.read_text()}"
+        assert time.monotonic() < deadline, f"it does not answer: {log.read_text()}"
+        time.sleep(0.05)
