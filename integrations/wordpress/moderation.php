@@ -170,6 +170,9 @@ final class Comments {
 	// There while something has to be sent; holds what WordPress itself does not keep.
 	public const WAITING = '_moderation_waiting';
 
+	// What the service takes as the name of a moderator.
+	private const ACTOR_LENGTH = 64;
+
 	private const STATUS_HERE = array(
 		'approved' => '1',
 		'held'     => '0',
@@ -270,7 +273,7 @@ final class Comments {
 				array(
 					'status' => $status,
 					'reason' => $reason,
-					'by'     => $user->display_name ?: $user->user_login,
+					'by'     => mb_substr( $user->display_name ?: $user->user_login, 0, self::ACTOR_LENGTH ),
 				)
 			)
 		);
@@ -300,7 +303,8 @@ final class Comments {
 			}
 			if ( $click ) {
 				$answer = Service::post( '/v1/comments/' . rawurlencode( get_comment_meta( $comment_id, self::ID, true ) ) . '/feedback', $click );
-				update_comment_meta( $comment_id, self::VERSION, (int) ( $answer['version'] ?? 0 ) );
+				// So that older news, still on its way, does not overturn it.
+				update_comment_meta( $comment_id, self::VERSION, (int) $answer['version'] );
 			}
 			self::forget_waiting( $comment_id );
 		} catch ( Refused $refusal ) {

@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,8 @@ defined( 'ABSPATH' ) || define( 'ABSPATH', __DIR__ . '/' );
 require_once ABSPATH . 'wp-settings.php';
 """
 
+_CONSTANTS = "/* Constants of the tests. */"
+
 # Nothing in these pages may come from another host, and the readers of the tests are in a hurry.
 _FOR_TESTS = """<?php
 add_filter( 'pre_option_show_avatars', '__return_zero' );
@@ -76,25 +78,44 @@ class WordPress:
     root: Path
     log: Path
 
-    def php(self, code: str) -> Any:
-        """What PHP code, run inside WordPress, returns; it has to survive JSON."""
-        script = f"require '{self.root}/wp-load.php'; echo json_encode((function () {{ {code} }})());"
-        return json.loads(_php(script))
+    def php(self, code: str, *arguments: Any) -> Any:
+        """What PHP code returns that is run inside WordPress and finds the arguments in `$given`;
+        all as JSON."""
+        script = (
+            f"require '{self.root}/wp-load.php';"
+            f"$run = function ($given) {{ {code} }};"
+            "echo json_encode($run(json_decode($argv[1], true)));"
+        )
+        return json.loads(_php(script, json.dumps(arguments)))
 
-    def complaints(self) -> str:
-        """What PHP wrote into its log: notices, warnings, errors."""
-        return self.log.read_text() if self.log.exists() else ""
+    def define(self, name: str, value: str) -> None:
+        """One more constant in its `wp-config.php`."""
+        config = self.root / "wp-config.php"
+        line = f"define( '{name}', '{value}' );"
+        config.write_text(config.read_text().replace(_CONSTANTS, f"{line}\n{_CONSTANTS}"))
+
+    def replace_must_use(self, *plugins: Path) -> None:
+        """Have these must-use plugins and no others, besides that of the tests."""
+        folder = self.root / "wp-content" / "mu-plugins"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "for-tests.php").write_text(_FOR_TESTS)
+        for plugin in plugins:
+            shutil.copy(plugin, folder)
+
+    def complaints_of(self, plugin: Path) -> list[str]:
+        """Notices, warnings and errors about a plugin in PHP's log."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [line for line in lines if f"mu-plugins/{plugin.name}" in line]
 
 
 @contextmanager
-def running_wordpress(
-    must_use: Iterable[Path], constants: Mapping[str, str] | None = None
-) -> Iterator[WordPress]:
-    """A WordPress with these must-use plugins, and these constants in its `wp-config.php`."""
+def running_wordpress() -> Iterator[WordPress]:
+    """A WordPress that lives for the block, in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="moderation-wordpress-"))
     try:
         with _running_mariadb(folder) as socket:
-            wordpress = _prepared(folder, socket, must_use, constants or {})
+            wordpress = _prepared(folder, socket)
             _php(_INSTALL.format(root=wordpress.root, admin=ADMIN, password=PASSWORD))
             with _served(wordpress):
                 yield wordpress
@@ -102,26 +123,15 @@ def running_wordpress(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prepared(
-    folder: Path, socket: Path, must_use: Iterable[Path], constants: Mapping[str, str]
-) -> WordPress:
+def _prepared(folder: Path, socket: Path) -> WordPress:
     """The files of a WordPress that has not been installed yet."""
-    wordpress = WordPress(
-        f"http://127.0.0.1:{free_port()}", folder / "wordpress", folder / "php.log"
-    )
+    url = f"http://127.0.0.1:{free_port()}"
+    wordpress = WordPress(url, folder / "wordpress", folder / "php.log")
     # A copy: WordPress looks for its configuration where its own files really are.
     shutil.copytree(_SOURCE, wordpress.root, ignore_dangling_symlinks=True)
-    lines = [f"define( '{name}', '{value}' );" for name, value in constants.items()]
-    (wordpress.root / "wp-config.php").write_text(
-        _CONFIG.format(
-            socket=socket, url=wordpress.url, log=wordpress.log, constants="\n".join(lines)
-        )
-    )
-    plugins = wordpress.root / "wp-content" / "mu-plugins"
-    plugins.mkdir()
-    for plugin in must_use:
-        shutil.copy(plugin, plugins)
-    (plugins / "for-tests.php").write_text(_FOR_TESTS)
+    config = _CONFIG.format(socket=socket, url=url, log=wordpress.log, constants=_CONSTANTS)
+    (wordpress.root / "wp-config.php").write_text(config)
+    wordpress.replace_must_use()
     return wordpress
 
 
@@ -182,11 +192,17 @@ def _served(wordpress: WordPress) -> Iterator[None]:
         server.wait(30)
 
 
-_PHP = ("php", "-d", "sendmail_path=/bin/true", "-d", "display_errors=stderr")
+_PHP = (
+    *("php", "-d", "sendmail_path=/bin/true", "-d", "display_errors=stderr"),
+    # A changed file is seen at once.
+    *("-d", "opcache.revalidate_freq=0"),
+)
 
 
-def _php(script: str) -> str:
-    done = subprocess.run([*_PHP, "-r", script], capture_output=True, text=True, check=False)
+def _php(script: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [*_PHP, "-r", script, "--", *arguments], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -205,7 +221,7 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _wait_for(condition: Any, server: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait_for(condition: Callable[[], bool], server: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         assert server.poll() is None, f"it did not start: {log.read_text()}"

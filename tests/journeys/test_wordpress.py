@@ -1,0 +1,494 @@
+"""A real WordPress with the plugins of `integrations/wordpress`, readers and moderators in a real
+browser, and a running service."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standardwebhooks
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from moderation import webhooks
+from moderation.models import Comment, Label, Site, Thread
+from moderation.policy import SiteSettings
+from moderation.rules import Rules
+from tests.support.browser import Browser, running_browser
+from tests.support.service import (
+    ADMIN_PASSWORD,
+    SITE_KEY,
+    UNFRIENDLY,
+    Client,
+    Service,
+    running_service,
+)
+from tests.support.waiting import eventually
+from tests.support.wordpress import ADMIN, PASSWORD, WordPress, running_wordpress
+
+PLUGINS = Path(__file__).parents[2] / "integrations" / "wordpress"
+PLUGIN = PLUGINS / "moderation.php"
+
+GOOD = "I would like to see the source of number {}, because the report says something else."
+BAD = UNFRIENDLY + " It is the {} time."
+
+AWAITING = "Your comment is awaiting moderation."
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for all journeys."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of these journeys' own, which may be stopped."""
+    home = tmp_path_factory.mktemp("wordpress") / "home"
+    with running_service(home, webhooks_to_private_addresses="true") as service:
+        service.set_site(SiteSettings(rules=Rules(flood_comments=0, duplicate_hours=0)))
+        yield service
+
+
+@pytest.fixture(scope="module")
+def installed() -> Iterator[WordPress]:
+    """A WordPress as it comes."""
+    with running_wordpress() as wordpress:
+        yield wordpress
+
+
+@pytest.fixture(scope="module")
+def secret(service: Service, installed: WordPress) -> str:
+    """The secret of the webhook by which the service tells that WordPress of its decisions."""
+    database = service.database()
+    with database.write() as connection:
+        _, secret = webhooks.add(
+            connection,
+            site_id=connection.scalar(select(Site.id)),
+            url=f"{installed.url}/index.php?rest_route=/moderation/v1/webhook",
+            types=webhooks.CHOOSABLE,
+        )
+    database.close()
+    return secret
+
+
+@pytest.fixture(scope="module")
+def wordpress(service: Service, installed: WordPress, secret: str) -> Iterator[WordPress]:
+    """It, with the plugin and told of the service."""
+    installed.define("MODERATION_URL", service.url)
+    installed.define("MODERATION_KEY", SITE_KEY)
+    installed.define("MODERATION_WEBHOOK_SECRET", secret)
+    installed.replace_must_use(PLUGIN)
+    yield installed
+    assert installed.complaints_of(PLUGIN) == []
+
+
+def test_a_good_comment_appears_and_a_bad_one_waits_for_the_desk(
+    service: Service, wordpress: WordPress, browser: Browser
+) -> None:
+    good, bad = GOOD.format("one"), BAD.format("first")
+    with browser.window(wordpress.url) as reader:
+        _post(reader.page, good, name="Ada")
+        expect(reader.page.get_by_text(good)).to_be_visible()
+        expect(reader.page.get_by_text(AWAITING)).to_have_count(0)
+        _post(reader.page, bad, name="Held by the service")
+        expect(reader.page.get_by_text(AWAITING)).to_be_visible()
+    assert _shown_to_others(wordpress, browser) >= {good}
+    assert bad not in _shown_to_others(wordpress, browser)
+
+    with browser.window(service.url) as moderator:
+        moderator.page.goto("/desk/")
+        moderator.page.locator("#name").fill("admin")
+        moderator.page.locator("#password").fill(ADMIN_PASSWORD)
+        moderator.page.get_by_role("button", name="Sign in").click()
+        card = moderator.page.get_by_role("article", name="Held by the service")
+        expect(card).to_contain_text("Hello world!")
+        card.get_by_role("button", name="Approve").click()
+        expect(moderator.page.get_by_text("1 comment approved.")).to_be_visible()
+
+    eventually(lambda: _here(wordpress, bad)["status"] == "approved")
+    assert bad in _shown_to_others(wordpress, browser)
+
+
+def test_what_moderators_click_in_wp_admin_becomes_labels_and_does_not_come_back(
+    service: Service, wordpress: WordPress, browser: Browser
+) -> None:
+    spam, *held = GOOD.format("two"), BAD.format("second"), BAD.format("third")
+    for text in (spam, *held):
+        _submit(wordpress, text)
+    assert _here(wordpress, spam)["status"] == "approved"
+
+    with browser.window(wordpress.url, viewport={"width": 1280, "height": 900}) as moderator:
+        page = moderator.page
+        _sign_in(page)
+        page.goto("/wp-admin/edit-comments.php")
+        row = page.locator(f"#comment-{_here(wordpress, spam)['id']}")
+        row.hover()
+        row.get_by_role("link", name="Mark this comment as spam").click()
+        expect(row).to_be_hidden()
+        eventually(lambda: _labels(service, wordpress, spam) == [(1.0, "spam", "client", ADMIN)])
+        assert _there(service, wordpress, spam).status == "rejected"
+
+        page.goto("/wp-admin/edit-comments.php")
+        for text in held:
+            page.locator(f"#cb-select-{_here(wordpress, text)['id']}").check()
+        page.locator("#bulk-action-selector-top").select_option("approve")
+        page.locator("#doaction").click()
+        expect(page.get_by_text("2 comments approved")).to_be_visible()
+        for text in held:
+            _eventually_there(service, wordpress, text, "approved")
+            assert _labels(service, wordpress, text) == [(0.0, "", "client", ADMIN)]
+
+        _row_action(page, wordpress, held[0], "Unapprove this comment")
+        _eventually_there(service, wordpress, held[0], "held")
+        _row_action(page, wordpress, held[0], "Move this comment to the Trash")
+        _eventually_there(service, wordpress, held[0], "rejected")
+        page.goto("/wp-admin/edit-comments.php?comment_status=spam")
+        _row_action(page, wordpress, spam, "Restore this comment from the spam")
+        _eventually_there(service, wordpress, spam, "approved")
+
+    assert _here(wordpress, spam)["status"] == "approved"
+    assert _here(wordpress, held[0])["status"] == "trash"
+    assert _here(wordpress, spam)["waiting"] is False
+
+
+def test_nothing_is_lost_and_nothing_doubled_while_the_service_is_away(
+    service: Service, wordpress: WordPress, browser: Browser
+) -> None:
+    before, clicked = BAD.format("fourth"), GOOD.format("three")
+    good, bad = GOOD.format("four"), BAD.format("fifth")
+    _submit(wordpress, before)
+    service.stop()
+    with browser.window(wordpress.url, viewport={"width": 1280, "height": 900}) as window:
+        page = window.page
+        _post(page, good, name="Grace")
+        expect(page.get_by_text(AWAITING)).to_be_visible()
+        for text in (bad, clicked):
+            _submit(wordpress, text)
+        _sign_in(page)
+        page.goto("/wp-admin/edit-comments.php?comment_status=moderated")
+        for text in (before, clicked):
+            row = page.locator(f"#comment-{_here(wordpress, text)['id']}")
+            row.hover()
+            row.get_by_role("link", name="Approve this comment").click()
+            expect(row).to_be_hidden()
+        page.goto("/wp-admin/tools.php?page=moderation")
+        expect(_status(page, "Waiting to be sent")).to_have_text("4")
+        expect(_status(page, "Last error")).not_to_have_text("none")
+
+        service.start()
+        # As its time comes, which is not before a minute.
+        wordpress.php(
+            "$at = wp_next_scheduled('moderation_send');"
+            "wp_unschedule_event($at, 'moderation_send');"
+            "return wp_schedule_single_event(time() - 1, 'moderation_send');"
+        )
+        Client(wordpress.url).request("GET", "/wp-cron.php")
+        page.reload()
+        expect(_status(page, "Waiting to be sent")).to_have_text("0")
+        expect(_status(page, "Connection")).to_have_text("The service answers, and knows the key.")
+
+    statuses = {text: _here(wordpress, text)["status"] for text in (before, clicked, good, bad)}
+    assert statuses == {
+        before: "approved",
+        clicked: "approved",
+        good: "approved",
+        bad: "unapproved",
+    }
+    for text in (before, clicked):
+        assert _labels(service, wordpress, text) == [(0.0, "", "client", ADMIN)]
+    assert _labels(service, wordpress, good) == []
+    texts = [row.text for row in _all_there(service)]
+    assert sorted(texts) == sorted(set(texts))
+
+
+def test_the_button_sends_what_waits(
+    service: Service, wordpress: WordPress, browser: Browser
+) -> None:
+    good = GOOD.format("five")
+    wordpress.php("update_option('moderation_state', array('closed_until' => time() + 60));")
+    _submit(wordpress, good)
+    assert _here(wordpress, good)["status"] == "unapproved"
+    with browser.window(wordpress.url) as window:
+        _sign_in(window.page)
+        window.page.goto("/wp-admin/tools.php?page=moderation")
+        expect(_status(window.page, "Waiting to be sent")).to_have_text("1")
+        window.page.get_by_role("button", name="Send now").click()
+        expect(_status(window.page, "Waiting to be sent")).to_have_text("0")
+    assert _here(wordpress, good)["status"] == "approved"
+
+
+def test_all_that_wordpress_knows_is_sent_and_as_the_reader_wrote_it(
+    service: Service, wordpress: WordPress
+) -> None:
+    first = GOOD.format("six")
+    _submit(wordpress, first)
+    answer = 'O\'Hara & Søn said "1 < 2", \\o/ – <em>really</em>, as <a href="https://a.example">here</a>.'
+    _submit(
+        wordpress,
+        answer,
+        author="Flann O'Brien & Søn",
+        email="flann@example.org",
+        url="https://flann.example/?a=1&b=2",
+        comment_parent=str(_here(wordpress, first)["id"]),
+    )
+
+    row = next(row for row in _all_there(service) if row.name.startswith("Flann"))
+    parent = next(row for row in _all_there(service) if row.text == first)
+    assert row.text == 'O\'Hara & Søn said "1 < 2", \\o/ – really, as here (https://a.example).'
+    assert row.name == "Flann O'Brien & Søn"
+    assert row.email == "flann@example.org"
+    assert row.website == "https://flann.example/?a=1&b=2"
+    assert row.parent_id == parent.id
+    assert row.ip == "127.0.0.1"
+    assert row.user_agent == "a browser"
+    assert row.referrer == f"{wordpress.url}/?p=1"
+    assert (row.page, row.title) == (f"{wordpress.url}/?p=1", "Hello world!")
+
+
+def test_what_the_service_would_not_take_is_replaced_and_the_rest_is_left_to_people(
+    service: Service, wordpress: WordPress, browser: Browser
+) -> None:
+    nameless, long = GOOD.format("seven"), "On and on. " * 2_000
+    wordpress.php("update_option('require_name_email', '');")
+    _submit(wordpress, nameless, author="", email="", url="ftp://nowhere")
+    _submit(wordpress, long)
+    wordpress.php("update_option('require_name_email', '1');")
+
+    row = next(row for row in _all_there(service) if row.text == nameless)
+    assert (row.name, row.website) == ("Anonymous", "")
+    assert row.email.endswith("@example.org")
+    assert _here(wordpress, nameless)["status"] == "approved"
+    assert _here(wordpress, long)["status"] == "unapproved"
+    assert _here(wordpress, long)["waiting"] is False
+    with browser.window(wordpress.url) as window:
+        _sign_in(window.page)
+        window.page.goto("/wp-admin/tools.php?page=moderation")
+        expect(_status(window.page, "Last error")).to_contain_text("is left to you")
+
+
+def test_comments_by_the_rest_api_and_by_xml_rpc_are_asked_about_too(
+    service: Service, wordpress: WordPress
+) -> None:
+    wordpress.php("wp_create_user('subscriber', $given[0], 'subscriber@example.org');", PASSWORD)
+    by_rest, by_xml_rpc = BAD.format("sixth"), BAD.format("seventh")
+    wordpress.php(
+        "wp_set_current_user(get_user_by('login', 'subscriber')->ID);"
+        "$request = new WP_REST_Request('POST', '/wp/v2/comments');"
+        "$request->set_body_params(array('post' => 1, 'content' => $given[0]));"
+        "return rest_do_request($request)->get_status();",
+        by_rest,
+    )
+    call = "".join(
+        f"<param><value><{kind}>{value}</{kind}></value></param>"
+        for kind, value in (
+            ("int", "1"),
+            ("string", "subscriber"),
+            ("string", PASSWORD),
+            ("int", "1"),
+            (
+                "struct",
+                f"<member><name>content</name><value><string>{by_xml_rpc}</string></value></member>",
+            ),
+        )
+    )
+    answer = Client(wordpress.url).request(
+        "POST",
+        "/xmlrpc.php",
+        body=f"<methodCall><methodName>wp.newComment</methodName><params>{call}</params></methodCall>".encode(),
+        headers={"Content-Type": "text/xml"},
+    )
+    assert "<int>" in answer.text, answer.text
+
+    for text in (by_rest, by_xml_rpc):
+        assert _here(wordpress, text)["status"] == "unapproved"
+        assert _there(service, wordpress, text).status == "held"
+
+
+def test_who_needs_no_approval_is_not_asked_about_and_neither_is_what_wordpress_took_for_spam(
+    service: Service, wordpress: WordPress, browser: Browser
+) -> None:
+    own, banned = BAD.format("eighth"), GOOD.format("eight") + " casino"
+    with browser.window(wordpress.url) as window:
+        _sign_in(window.page)
+        window.page.goto("/?p=1")
+        window.page.locator("#comment").fill(own)
+        window.page.get_by_role("button", name="Post Comment").click()
+        expect(window.page.get_by_text(own)).to_be_visible()
+    wordpress.php("update_option('disallowed_keys', 'casino');")
+    _submit(wordpress, banned)
+
+    assert _here(wordpress, own)["status"] == "approved"
+    assert _here(wordpress, banned)["status"] == "trash"
+    assert not {own, banned} & {row.text for row in _all_there(service)}
+
+
+def test_where_people_approve_every_comment_the_service_alone_publishes_none(
+    service: Service, wordpress: WordPress, secret: str
+) -> None:
+    good = GOOD.format("nine")
+    wordpress.php("update_option('comment_moderation', '1');")
+    _submit(wordpress, good)
+    assert _there(service, wordpress, good).status == "approved"
+    assert _here(wordpress, good)["status"] == "unapproved"
+    by_a_person = _message(_there(service, wordpress, good).id, "approved", version=7)
+    assert _webhook(wordpress, secret, by_a_person) == 200
+    assert _here(wordpress, good)["status"] == "approved"
+    wordpress.php("update_option('comment_moderation', '');")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"webhook-signature": "v1,AAAA"},
+        {"webhook-signature": ""},
+        {"webhook-timestamp": str(int(time.time()) - 3_600)},
+        {"webhook-timestamp": "soon"},
+        {"webhook-id": "another"},
+    ],
+)
+def test_a_message_that_is_not_the_services_or_is_old_is_refused(
+    wordpress: WordPress, secret: str, wrong: dict[str, str]
+) -> None:
+    body = _message("0" * 32, "approved", version=1)
+    assert _webhook(wordpress, secret, body) == 200
+    assert _webhook(wordpress, secret, body, **wrong) == 401
+
+
+def test_the_newest_decision_counts_in_whatever_order_they_arrive(
+    service: Service, wordpress: WordPress, secret: str
+) -> None:
+    text = BAD.format("ninth")
+    _submit(wordpress, text)
+    id_there = _there(service, wordpress, text).id
+    seen = []
+    for status, version in (("approved", 9), ("rejected", 8), ("rejected", 9), ("held", 10)):
+        assert _webhook(wordpress, secret, _message(id_there, status, version=version)) == 200
+        seen.append(_here(wordpress, text)["status"])
+    assert seen == ["approved", "approved", "approved", "unapproved"]
+
+
+def _post(page: Page, text: str, *, name: str) -> None:
+    page.goto("/?p=1")
+    page.locator("#comment").fill(text)
+    page.locator("#author").fill(name)
+    page.locator("#email").fill("reader@example.org")
+    page.get_by_role("button", name="Post Comment").click()
+    page.wait_for_url("**#comment-*")
+
+
+def _submit(wordpress: WordPress, text: str, **fields: str) -> None:
+    """Post a comment by WordPress's own form, without a browser."""
+    form = {
+        "comment_post_ID": "1",
+        "comment": text,
+        "author": "Zoë",
+        "email": "zoe@example.org",
+    }
+    answer = Client(wordpress.url).submit(
+        "/wp-comments-post.php",
+        form | fields,
+        **{"User-Agent": "a browser", "Referer": f"{wordpress.url}/?p=1"},
+    )
+    assert answer.status == 302, answer.text
+
+
+def _shown_to_others(wordpress: WordPress, browser: Browser) -> set[str]:
+    """The texts of the comments that a reader sees who has posted none."""
+    with browser.window(wordpress.url) as reader:
+        reader.page.goto("/?p=1")
+        return set(reader.page.locator(".comment-content").all_inner_texts())
+
+
+def _sign_in(page: Page) -> None:
+    page.goto("/wp-login.php")
+    page.wait_for_load_state("load")
+    page.locator("#user_login").fill(ADMIN)
+    page.locator("#user_pass").fill(PASSWORD)
+    page.get_by_role("button", name="Log In").click()
+    page.wait_for_url("**/wp-admin/**")
+
+
+def _row_action(page: Page, wordpress: WordPress, text: str, name: str) -> None:
+    if "edit-comments" not in page.url:
+        page.goto("/wp-admin/edit-comments.php")
+    row = page.locator(f"#comment-{_here(wordpress, text)['id']}")
+    row.hover()
+    row.get_by_role("link", name=name).click()
+
+
+def _status(page: Page, name: str) -> Any:
+    """What Tools → Moderation says of something."""
+    return page.get_by_role("row", name=name).get_by_role("cell")
+
+
+def _here(wordpress: WordPress, text: str) -> Any:
+    """The comment with this text, as WordPress has it."""
+    return wordpress.php(
+        "$comment = current(array_filter("
+        "  get_comments(array('status' => 'any', 'orderby' => 'comment_ID')),"
+        "  function ($one) use ($given) {"
+        "    return trim(html_entity_decode($one->comment_content)) === trim($given[0]); }));"
+        "return array('id' => (int) $comment->comment_ID,"
+        "  'status' => wp_get_comment_status($comment),"
+        "  'waiting' => metadata_exists('comment', $comment->comment_ID, '_moderation_waiting'));",
+        text,
+    )
+
+
+def _all_there(service: Service) -> list[Any]:
+    """All comments that the service has."""
+    query = select(Comment.__table__, Thread.page, Thread.title).join(
+        Thread, Thread.id == Comment.thread_id
+    )
+    database = service.database()
+    with database.read() as connection:
+        rows = list(connection.execute(query))
+    database.close()
+    return rows
+
+
+def _there(service: Service, wordpress: WordPress, text: str) -> Any:
+    """The comment with this text, as the service has it."""
+    key = f"wordpress-1-{_here(wordpress, text)['id']}"
+    return next(row for row in _all_there(service) if row.idempotency_key == key)
+
+
+def _eventually_there(service: Service, wordpress: WordPress, text: str, status: str) -> None:
+    eventually(lambda: bool(_there(service, wordpress, text).status == status))
+
+
+def _labels(service: Service, wordpress: WordPress, text: str) -> list[tuple[float, str, str, str]]:
+    """What people said of a comment, as far as it still counts."""
+    comment_id = _there(service, wordpress, text).id
+    query = select(Label.unwanted, Label.reason, Label.source, Label.actor).where(
+        Label.comment_id == comment_id, Label.withdrawn_at.is_(None)
+    )
+    database = service.database()
+    with database.read() as connection:
+        rows = [tuple(row) for row in connection.execute(query)]
+    database.close()
+    return rows
+
+
+def _message(comment_id: str, status: str, *, version: int) -> bytes:
+    """A moderator's decision, as a webhook tells it."""
+    data = {"id": comment_id, "status": status, "version": version, "by": "moderator"}
+    return json.dumps({"type": f"comment.{status}", "data": data}).encode()
+
+
+def _webhook(wordpress: WordPress, secret: str, body: bytes, **changed: str) -> int:
+    """The HTTP status that a message is answered with; with headers changed after it was signed."""
+    now = datetime.now(UTC)
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": standardwebhooks.Webhook(secret).sign("msg_1", now, body.decode()),
+        "Content-Type": "application/json",
+    }
+    path = "/index.php?rest_route=/moderation/v1/webhook"
+    return Client(wordpress.url).request("POST", path, body=body, headers=headers | changed).status
