@@ -10,10 +10,12 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from moderation import logs, web
+from moderation.checks import Checks
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
 from moderation.queues import DecideNotifier, connect
+from moderation.scorer import Scorer
 from moderation.services import Services
 from moderation.sites import SiteDirectory
 from moderation.submissions import Submissions
@@ -57,16 +59,27 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def create_warm_app() -> Flask:
+    """The web application of a server, which loads the model meanwhile."""
+    app = create_app()
+    services: Services = app.extensions["moderation"]
+    services.checks.warm_up()
+    return app
+
+
 def _services(settings: Settings) -> Services:
     database = Database(settings.database)
     database.check()
     redis = connect(settings.redis, timeout=_REDIS_TIMEOUT)
+    notifier = DecideNotifier(redis)
+    submissions = Submissions(database, notifier)
     return Services(
         settings=settings,
         database=database,
         redis=redis,
         sites=SiteDirectory(database),
-        submissions=Submissions(database, DecideNotifier(redis)),
+        submissions=submissions,
+        checks=Checks(database, submissions, notifier, Scorer(settings.model)),
     )
 
 

@@ -484,3 +484,27 @@ class Label(Base):
     propensity: Mapped[float] = mapped_column(Float)
     """The probability with which a comment selected in this way was looked at."""
     withdrawn_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Callback(Base):
+    """Where an Akismet client wants to hear what a moderator decides later."""
+
+    __tablename__ = "callback"
+
+    comment_id: Mapped[str] = mapped_column(ForeignKey("comment.id"), primary_key=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    key: Mapped[str] = mapped_column(String(255))
+    """The site key that the call came with: the client knows by it that the message is ours."""
+    guid: Mapped[str] = mapped_column(String(32))
+    """What the answer to the check was called."""
+
+
+class SiteSecret(Base):
+    """What another system signs its calls with."""
+
+    __tablename__ = "site_secret"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16), primary_key=True)
+    secret: Mapped[str] = mapped_column(String(255))
+    """As it is: a signature cannot be checked with less."""

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 from moderation.classifier.artifact import ArtifactError, load
 from moderation.classifier.pipeline import Classifier, Reading
@@ -23,9 +24,19 @@ class Scorer:
         self._path = path
         self._classifier: Classifier | None = None
         self._next_try = 0.0
+        self._loading = Lock()
 
     def classifier(self) -> Classifier | None:
-        """The classifier, warmed up; None while there is no usable one."""
+        """The classifier, warmed up; None while there is no usable one.
+
+        Who comes while it is being loaded waits for it.
+        """
+        if self._classifier is None:
+            with self._loading:
+                self._load()
+        return self._classifier
+
+    def _load(self) -> None:
         if self._classifier is None and time.monotonic() >= self._next_try:
             self._next_try = time.monotonic() + _RETRY_AFTER
             try:
@@ -38,7 +49,6 @@ class Scorer:
             else:
                 self._classifier = classifier
                 log.info("model %s is loaded", classifier.version)
-        return self._classifier
 
 
 def predict_each(

@@ -12,7 +12,7 @@ from moderation.config import Settings
 _NICENESS = 10
 
 
-def serve(settings: Settings, application: str = "moderation.app:create_app") -> None:
+def serve(settings: Settings, application: str = "moderation.app:create_warm_app") -> None:
     """Serve what the factory at the path `application` makes, until SIGINT or SIGTERM."""
     # Where the processors are too few, workers come first: else a flood of comments would be stored
     # ever faster, and decided ever later.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from moderation.checks import Checks
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.sites import SiteDirectory
@@ -19,3 +20,4 @@ class Services:
     redis: Redis
     sites: SiteDirectory
     submissions: Submissions
+    checks: Checks

@@ -7,11 +7,7 @@ price of a commit and of a job is shared (group commit).
 
 import hashlib
 import logging
-import queue
-import threading
-import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, tuple_, update
@@ -21,17 +17,12 @@ from moderation.clock import now_ms
 from moderation.db import Database
 from moderation.domain import Status
 from moderation.errors import Conflict, FieldError, InvalidInput, Overloaded
+from moderation.grouping import Groups, Waiting
 from moderation.ids import new_id
-from moderation.models import Comment, Thread
+from moderation.models import Callback, Comment, Thread
 from moderation.queues import DecideNotifier
 
 log = logging.getLogger(__name__)
-
-# Comments in one transaction at most; more wait for the next.
-GROUP = 256
-
-# Seconds in which another comment has to come for the group to stay open.
-_PAUSE = 0.001
 
 # Seconds a caller waits for the commit, longer than a writer waits for the database's lock.
 PATIENCE = 45.0
@@ -56,6 +47,17 @@ class NewComment:
     user_agent: str
     referrer: str
     idempotency_key: str | None
+    author: str = ""
+    """What tells its author from others where there is no address; empty where nothing does."""
+    callback: "NewCallback | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCallback:
+    """Where the sender wants to hear of later decisions, and the key to show there."""
+
+    url: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,13 @@ class Submissions:
     def __init__(self, database: Database, notifier: DecideNotifier) -> None:
         self._database = database
         self._notifier = notifier
-        # As long as there are requests at the same time, which the web server bounds.
-        self._waiting: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
-        self._starting = threading.Lock()
-        self._writer: threading.Thread | None = None
+        self._groups: Groups[_Wish, _Outcome] = Groups("submissions", self._write_group)
         self._threads = _KnownThreads()
 
-    def submit(self, comment: NewComment) -> Receipt:
+    def submit(self, comment: NewComment, *, notify: bool = True) -> Receipt:
         """Store a comment; it is durable when this returns.
+
+        `notify`: whether a worker is to decide it; otherwise the caller sees to that.
 
         Raises:
             InvalidInput: the comment it answers is not there to be answered.
@@ -95,11 +96,7 @@ class Submissions:
         """
         if comment.parent_id is not None:
             self._check_parent(comment)
-        waiting = _Waiting(comment)
-        self._waiting.put(waiting)
-        if self._writer is None or not self._writer.is_alive():
-            self._start_writer()
-        return waiting.receipt()
+        return _receipt(self._groups.ask(_Wish(comment, notify)).answer(PATIENCE))
 
     def _check_parent(self, comment: NewComment) -> None:
         query = (
@@ -116,47 +113,23 @@ class Submissions:
             if connection.execute(query).one_or_none() is None:
                 raise InvalidInput(FieldError("parent", "is not a published comment of this page"))
 
-    def _start_writer(self) -> None:
-        with self._starting:
-            if self._writer is None or not self._writer.is_alive():
-                self._writer = threading.Thread(
-                    target=self._write_forever, name="submissions", daemon=True
-                )
-                self._writer.start()
-
-    def _write_forever(self) -> None:
-        while True:
-            self._write_group(self._next_group())
-
-    def _next_group(self) -> list["_Waiting"]:
-        """Waits for a comment, and then for as long as others keep coming at once.
-
-        A comment that comes alone is not kept waiting. Under load the pause lets the requests that
-        are in the middle of their work join, where they would else contend with the writer.
-        """
-        group = [self._waiting.get()]
-        arrived = 0
-        while arrived < (waiting := self._waiting.qsize()) < GROUP:
-            arrived = waiting
-            time.sleep(_PAUSE)
-        with suppress(queue.Empty):
-            while len(group) < GROUP:
-                group.append(self._waiting.get_nowait())
-        return group
-
-    def _write_group(self, group: Sequence["_Waiting"]) -> None:
+    def _write_group(self, group: "Sequence[Waiting[_Wish, _Outcome]]") -> None:
         try:
-            outcomes = self._store([waiting.comment for waiting in group])
+            outcomes = self._store([waiting.asked.comment for waiting in group])
         except Exception as error:
             self._write_singly(group, error)
             return
         for waiting, outcome in zip(group, outcomes, strict=True):
             waiting.settle(outcome)
-        new = [outcome.id for outcome in outcomes if isinstance(outcome, _Stored)]
+        new = [
+            outcome.id
+            for waiting, outcome in zip(group, outcomes, strict=True)
+            if isinstance(outcome, _Stored) and waiting.asked.notify
+        ]
         if new:
             self._notifier.notify(new)
 
-    def _write_singly(self, group: Sequence["_Waiting"], error: Exception) -> None:
+    def _write_singly(self, group: "Sequence[Waiting[_Wish, _Outcome]]", error: Exception) -> None:
         """One comment must not take the others of its group down with it."""
         if len(group) == 1:
             log.error("a comment could not be stored: %s", type(error).__name__)
@@ -179,7 +152,7 @@ class Submissions:
             roots = _roots(connection, comments)
             earlier = _earlier(connection, comments)
             outcomes: list[_Outcome] = []
-            rows = []
+            rows, callbacks = [], []
             for comment in comments:
                 thread_id = thread_ids[comment.site_id, comment.page]
                 key = (comment.site_id, comment.idempotency_key)
@@ -188,12 +161,16 @@ class Submissions:
                     continue
                 comment_id = new_id()
                 rows.append(_row(comment, comment_id, thread_id=thread_id, roots=roots))
+                if comment.callback is not None:
+                    callbacks.append(_callback(comment.callback, comment_id))
                 outcomes.append(_Stored(comment_id))
                 earlier[key] = _Earlier(
                     comment_id, Status.PENDING, thread_id, comment.email, comment.text
                 )
             if rows:
                 connection.execute(insert(Comment), rows)
+            if callbacks:
+                connection.execute(insert(Callback), callbacks)
         # Only what is committed may be remembered.
         self._threads.remember(thread_ids, comments)
         return outcomes
@@ -207,39 +184,29 @@ class _Stored:
 _Outcome = _Stored | Receipt | Conflict
 
 
-class _Waiting:
-    """A comment in the queue, and the lock that its sender waits for: much cheaper than a Future,
-    of which this is what we need."""
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    comment: NewComment
+    notify: bool
 
-    __slots__ = ("_outcome", "_settled", "comment")
 
-    def __init__(self, comment: NewComment) -> None:
-        self.comment = comment
-        self._outcome: _Outcome | Exception = Overloaded("the comment was not stored")
-        self._settled = threading.Lock()
-        self._settled.acquire()
-
-    def settle(self, outcome: "_Outcome | Exception") -> None:
-        self._outcome = outcome
-        self._settled.release()
-
-    def receipt(self) -> Receipt:
-        if not self._settled.acquire(timeout=PATIENCE):
+def _receipt(outcome: _Outcome | Exception) -> Receipt:
+    match outcome:
+        case _Stored(comment_id):
+            return Receipt(comment_id, Status.PENDING)
+        case Receipt() as earlier:
+            return earlier
+        case TimeoutError():
             raise Overloaded(
                 "the database did not answer in time; the comment may be stored all the same, "
                 "so send it again with the same Idempotency-Key"
             )
-        match self._outcome:
-            case _Stored(comment_id):
-                return Receipt(comment_id, Status.PENDING)
-            case Receipt() as earlier:
-                return earlier
-            case SQLAlchemyError() as error:
-                raise Overloaded(
-                    "the database did not take the comment; nothing was stored, try again"
-                ) from error
-            case error:
-                raise error
+        case SQLAlchemyError() as error:
+            raise Overloaded(
+                "the database did not take the comment; nothing was stored, try again"
+            ) from error
+        case error:
+            raise error
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +322,7 @@ def _row(
         "idempotency_key": comment.idempotency_key,
         "name": comment.name,
         "email": comment.email,
-        "author_id": author_id(comment.site_id, comment.email),
+        "author_id": _author_id(comment, comment_id),
         "website": comment.website,
         "text": comment.text,
         "ip": comment.ip,
@@ -366,3 +333,14 @@ def _row(
         "version": 0,
         "sweeps": 0,
     }
+
+
+def _author_id(comment: NewComment, comment_id: str) -> str:
+    """Without an address or another name of its author, a comment is the only one of its author:
+    otherwise all who give no address would be trusted and blocked together."""
+    whose = comment.email or comment.author
+    return author_id(comment.site_id, whose) if whose else comment_id
+
+
+def _callback(callback: NewCallback, comment_id: str) -> dict[str, object]:
+    return {"comment_id": comment_id, "url": callback.url, "key": callback.key, "guid": comment_id}

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -13,11 +14,12 @@ from redis import Redis
 
 from moderation.app import create_app
 from moderation.bootstrap import bootstrap
+from moderation.checks import Checks
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.pipeline import Classifier
 from moderation.config import Settings
 from moderation.db import Database
-from moderation.queues import connect
+from moderation.queues import DecideNotifier, connect
 from moderation.redis_server import RedisServer
 from moderation.scorer import Scorer
 from tests.support.postgres import running_postgres
@@ -103,14 +105,17 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def app(
-    settings: Settings, database: Database, redis: Redis, cheap_passwords: None
+    settings: Settings, database: Database, redis: Redis, cheap_passwords: None, scorer: Scorer
 ) -> Iterator[Flask]:
-    """The web application with its first site and administrator."""
+    """The web application with its first site and administrator, and the session's scorer."""
     bootstrap(database, settings)
     app = create_app(settings)
     app.testing = True
+    made = app.extensions["moderation"]
+    checks = Checks(made.database, made.submissions, DecideNotifier(made.redis), scorer)
+    app.extensions["moderation"] = replace(made, checks=checks)
     yield app
-    app.extensions["moderation"].database.close()
+    made.database.close()
 
 
 @pytest.fixture
@@ -129,6 +134,12 @@ def shipped() -> Classifier:
 def scorer() -> Scorer:
     """A scorer with it."""
     return Scorer(DEFAULT_ARTIFACT)
+
+
+@pytest.fixture(scope="session")
+def ready(scorer: Scorer) -> None:
+    """The scorer is there before a comment waits for it, as in a server that has started."""
+    scorer.classifier()
 
 
 @pytest.fixture

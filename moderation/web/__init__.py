@@ -19,11 +19,12 @@ from moderation.web import (
     problems,
     reference,
     scores,
+    scoring,
     sites,
 )
 
 _DESK = (accounts, own_account, people, sites, desk, history, numbers, scores)
-_MODULES = (comments, demo, *_DESK, account_api, desk_api, events_api, reference, health)
+_MODULES = (comments, scoring, demo, *_DESK, account_api, desk_api, events_api, reference, health)
 
 
 def register(app: Flask) -> None:

@@ -16,7 +16,7 @@ from moderation import accounts, tokens
 from moderation.accounts import AccountRef
 from moderation.clock import MINUTE, now_ms
 from moderation.errors import Unauthorized
-from moderation.web import comments, problems
+from moderation.web import problems
 from moderation.web.context import services
 
 PUBLIC_ENDPOINTS = frozenset(
@@ -25,6 +25,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "comments.submit",
         "comments.state",
         "comments.published",
+        "comments.give_feedback",
+        "scoring.score",
         "demo.article",
         "accounts.sign_in",
         "reference.document",
@@ -32,6 +34,9 @@ PUBLIC_ENDPOINTS = frozenset(
         "health.health",
     }
 )
+
+SITE_BLUEPRINTS = frozenset({"comments", "scoring"})
+"""What readers' browsers and sites' programs call: with a site's key or without, in no session."""
 
 API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 """The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
@@ -63,7 +68,7 @@ def register(app: Flask) -> None:
     @app.before_request
     def refuse_forgeries() -> None:
         # Readers and programs come without a session: there is nothing for a forgery to borrow.
-        without = request.blueprint in {comments.blueprint.name, *API_BLUEPRINTS}
+        without = request.blueprint in SITE_BLUEPRINTS | API_BLUEPRINTS
         if app.config["WTF_CSRF_ENABLED"] and request.endpoint and not without:
             csrf.protect()
 

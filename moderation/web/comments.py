@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from moderation import threads
+from moderation import feedback, threads
+from moderation.client_schemas import FeedbackIn
 from moderation.clock import to_datetime
 from moderation.domain import Status
 from moderation.errors import (
@@ -34,6 +35,7 @@ from moderation.sites import SiteRef
 from moderation.submissions import NewComment
 from moderation.web import demo
 from moderation.web.context import services, wants_html
+from moderation.web.keys import keyed_site
 
 blueprint = Blueprint("comments", __name__, url_prefix="/v1/comments")
 
@@ -58,7 +60,10 @@ def submit() -> ResponseReturnValue:
         submission = parse(CommentSubmission, fields)
         site = _site(submission.site)
         _refuse_if_closed(site, submission.page)
-        receipt = services().submissions.submit(_new_comment(submission, site))
+        comment, waits = _new_comment(submission, site), _prefers_to_wait()
+        receipt = (
+            services().checks.check(comment) if waits else services().submissions.submit(comment)
+        )
     except (InvalidInput, Closed, Conflict, Overloaded) as error:
         if from_browser:
             return _form_again(fields, error)
@@ -70,12 +75,35 @@ def submit() -> ResponseReturnValue:
         )
     body = CommentReceipt(id=receipt.id, status=receipt.status).model_dump_json()
     headers = {"Location": location, "Content-Type": "application/json"}
-    return Response(body, HTTPStatus.ACCEPTED, headers)
+    if not waits or receipt.status is Status.PENDING:
+        return Response(body, HTTPStatus.ACCEPTED, headers)
+    return Response(body, HTTPStatus.CREATED, headers | {"Preference-Applied": "wait"})
+
+
+@blueprint.post("/<comment_id>/feedback")
+def give_feedback(comment_id: str) -> ResponseReturnValue:
+    """Take over what somebody at the site decided about a comment there."""
+    site = keyed_site()
+    said = parse(FeedbackIn, _json_object())
+    with services().database.write() as connection:
+        feedback.correct(
+            connection,
+            site_id=site.id,
+            comment_id=comment_id,
+            to=said.status,
+            reason=said.reason or "",
+            by=said.by,
+        )
+    return _state(comment_id)
 
 
 @blueprint.get("/<comment_id>")
 def state(comment_id: str) -> ResponseReturnValue:
     """Where a comment stands; whoever knows its id may ask."""
+    return _state(comment_id)
+
+
+def _state(comment_id: str) -> ResponseReturnValue:
     query = select(Comment.id, Comment.status, Comment.created_at).where(Comment.id == comment_id)
     with services().database.read() as connection:
         row = connection.execute(query).one_or_none()
@@ -115,6 +143,10 @@ def _sent_fields() -> dict[str, Any]:
         return request.form.to_dict()
     if not request.is_json:
         raise UnsupportedMediaType("send application/json or an HTML form")
+    return _json_object()
+
+
+def _json_object() -> dict[str, Any]:
     fields = request.get_json()
     if not isinstance(fields, dict):
         raise BadRequest("the body has to be a JSON object")
@@ -123,12 +155,8 @@ def _sent_fields() -> dict[str, Any]:
 
 def _site(name: str) -> SiteRef:
     """The site that the request's key or, without a key, its `site` field names."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme:
-        site = services().sites.by_key(key.strip()) if scheme.lower() == "bearer" else None
-        if site is None:
-            raise Unauthorized("this site key is not known")
-        return site
+    if request.headers.get("Authorization"):
+        return keyed_site()
     if not name:
         raise Unauthorized("send your site's key as a bearer token, or name the site in `site`")
     site = services().sites.by_name(name)
@@ -183,6 +211,12 @@ def _idempotency_key() -> str | None:
     if key is not None and not 0 < len(key) <= 255:
         raise InvalidInput(FieldError("Idempotency-Key", "has to have 1 to 255 characters"))
     return key
+
+
+def _prefers_to_wait() -> bool:
+    """Whether the sender wants the decision as the answer: `Prefer: wait` (RFC 7240)."""
+    preferences = request.headers.get("Prefer", "").lower().split(",")
+    return any(one.partition("=")[0].strip() == "wait" for one in preferences)
 
 
 def _way_back(page: str, site: SiteRef, comment_id: str) -> str | None:

@@ -9,6 +9,7 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
+from moderation.client_schemas import FeedbackIn, ScoreIn, ScoresOut
 from moderation.desk_schemas import (
     AppliedOut,
     CardOut,
@@ -49,6 +50,7 @@ _PARAMETER_KEYWORDS = (
     "maxLength",
 )
 _KEYED: list[dict[str, list[str]]] = [{"siteKey": []}, {}]
+_SITES: list[dict[str, list[str]]] = [{"siteKey": []}]
 _MODERATORS: list[dict[str, list[str]]] = [{"moderatorToken": []}]
 
 
@@ -92,6 +94,8 @@ def openapi() -> dict[str, Any]:
             "paths": {
                 "/v1/comments": {"post": _submit(), "get": _published()},
                 "/v1/comments/{id}": {"get": _state()},
+                "/v1/comments/{id}/feedback": {"post": _feedback()},
+                "/v1/score": {"post": _score()},
                 **_desk(),
                 "/v1/events": {"get": _events()},
                 "/v1/account": {"get": _account()},
@@ -106,6 +110,7 @@ def openapi() -> dict[str, Any]:
 def _submit() -> dict[str, Any]:
     body = _content(CommentSubmission)
     key = _header("Idempotency-Key", "Repeat it and you get the first answer again.")
+    prefer = _header("Prefer", "`wait`: answer with the decision (RFC 7240).")
     location = {"description": "Where to ask for the status.", "schema": {"type": "string"}}
     return {
         "operationId": "submitComment",
@@ -113,12 +118,14 @@ def _submit() -> dict[str, Any]:
         "description": "It is stored durably before the answer, and decided in a moment. A form "
         "posted by a browser is answered 303, back to its page.",
         "security": _KEYED,
-        "parameters": [key],
+        "parameters": [key, prefer],
         "requestBody": {
             "required": True,
             "content": {"application/json": body, _FORM: body, "multipart/form-data": body},
         },
         "responses": {
+            "201": _answer("Stored and decided, as `Prefer: wait` asked for.", CommentReceipt)
+            | {"headers": {"Location": location}},
             "202": _answer("Stored.", CommentReceipt) | {"headers": {"Location": location}},
             "303": {"description": "Stored; a browser goes back to its page."},
             "400": _problem("The body is no JSON object."),
@@ -163,6 +170,45 @@ def _state() -> dict[str, Any]:
         "responses": {
             "200": _answer("Its status.", CommentState),
             "404": _problem("There is no such comment."),
+        },
+    }
+
+
+def _feedback() -> dict[str, Any]:
+    return {
+        "operationId": "giveFeedback",
+        "summary": "Tell what somebody at your site decided about a comment",
+        "description": "It counts as a moderator's decision, teaches the model, and stays until "
+        "somebody decides anew, here or there.",
+        "security": _SITES,
+        "parameters": [_comment_id()],
+        "requestBody": _body(FeedbackIn),
+        "responses": {
+            "200": _answer("Where it stands now.", CommentState),
+            "400": _problem("The body is no JSON object."),
+            "401": _problem("The key is not known."),
+            "404": _problem("Your site has no such comment."),
+            "415": _problem("The body is not JSON."),
+            "422": _problem("Fields are wrong; `errors` names each of them."),
+        },
+    }
+
+
+def _score() -> dict[str, Any]:
+    return {
+        "operationId": "score",
+        "summary": "Probabilities, for a site that decides by itself",
+        "description": "Of one text, or of up to 100 `comments`. Nothing is stored.",
+        "security": _SITES,
+        "requestBody": _body(ScoreIn),
+        "responses": {
+            "200": _answer("What the model says.", ScoresOut),
+            "400": _problem("The body is no JSON object."),
+            "401": _problem("The key is not known."),
+            "413": _problem("The request is too large."),
+            "415": _problem("The body is not JSON."),
+            "422": _problem("Fields are wrong; `errors` names each of them."),
+            "503": _problem("There is no usable model at the moment."),
         },
     }
 
@@ -261,8 +307,7 @@ def _call(
     if parameters:
         call["parameters"] = parameters
     if body:
-        content = {"application/json": _content(body)}
-        call["requestBody"] = {"required": True, "content": content}
+        call["requestBody"] = _body(body)
         found["400"] = _problem("The body is no JSON object.")
     return call | {"responses": dict(sorted((found | responses).items()))}
 
@@ -275,6 +320,10 @@ def _comment_id() -> dict[str, Any]:
         "description": "The comment's id.",
         "schema": {"type": "string"},
     }
+
+
+def _body(schema: type[BaseModel]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": _content(schema)}}
 
 
 def _content(schema: type[BaseModel]) -> dict[str, Any]:

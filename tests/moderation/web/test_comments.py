@@ -16,7 +16,7 @@ from moderation.policy import SiteSettings
 from moderation.sites import create_site, digest
 from tests.support.comments import PAGE, add_comment, add_site, row_of
 from tests.support.jobs import waiting_ids
-from tests.support.service import SITE_KEY
+from tests.support.service import FRIENDLY, SITE_KEY
 from tests.support.waiting import eventually
 from tests.support.web import BROWSER, FIELDS, FORM, KEY, first_site
 
@@ -500,3 +500,73 @@ class TestClosedDiscussions:
         self.close(client, database, None)
         assert post(client).status_code == 202
         assert listing(client).get_json()["closed"] is False
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+class TestWaitingForTheDecision:
+    @pytest.mark.parametrize("prefer", ["wait", "wait=5", "respond-async, Wait = 5"])
+    def test_who_prefers_to_wait_is_answered_with_the_decision(
+        self, client: FlaskClient, database: Database, redis: Redis, prefer: str
+    ) -> None:
+        comment = FIELDS | {"text": FRIENDLY}
+        response = client.post("/v1/comments", json=comment, headers=KEY | {"Prefer": prefer})
+        assert response.status_code == 201
+        assert response.headers["Preference-Applied"] == "wait"
+        body = response.get_json()
+        assert body["status"] == "approved"
+        assert response.headers["Location"] == f"/v1/comments/{body['id']}"
+        assert row_of(database, body["id"]).status == "approved"
+        assert waiting_ids(redis) == set()
+
+    def test_what_cannot_be_decided_is_accepted_and_pending(
+        self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("moderation.checks.PATIENCE", 0.0)
+        response = client.post("/v1/comments", json=FIELDS, headers=KEY | {"Prefer": "wait"})
+        assert (response.status_code, response.get_json()["status"]) == (202, "pending")
+        assert "Preference-Applied" not in response.headers
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+class TestFeedback:
+    def test_what_somebody_at_the_site_decided_is_taken_over(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        comment_id = add_comment(database, first_site(client), status=Status.HELD)
+        said = {"status": "rejected", "reason": "spam", "by": "Zora"}
+        response = client.post(f"/v1/comments/{comment_id}/feedback", json=said, headers=KEY)
+        assert response.status_code == 200
+        assert response.get_json()["status"] == "rejected"
+        assert response.get_json().keys() == {"id", "status", "created_at"}
+        row = row_of(database, comment_id)
+        assert (row.status, row.reason) == ("rejected", "spam")
+
+    @pytest.mark.parametrize(
+        ("said", "field"),
+        [
+            ({}, "status"),
+            ({"status": "pending"}, "status"),
+            ({"status": "rejected", "reason": "because"}, "reason"),
+            ({"status": "rejected", "by": "x" * 65}, "by"),
+        ],
+    )
+    def test_what_is_wrong_is_named(
+        self, client: FlaskClient, database: Database, said: dict[str, str], field: str
+    ) -> None:
+        comment_id = add_comment(database, first_site(client), status=Status.HELD)
+        response = client.post(f"/v1/comments/{comment_id}/feedback", json=said, headers=KEY)
+        problem = assert_problem(response, 422)
+        assert [error["field"] for error in problem["errors"]] == [field]
+        assert row_of(database, comment_id).status == "held"
+
+    def test_it_wants_the_key_of_the_comments_site(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        comment_id = add_comment(database, add_site(database, "other"), status=Status.HELD)
+        said = {"status": "approved"}
+        address = f"/v1/comments/{comment_id}/feedback"
+        assert_problem(client.post(address, json=said, headers=KEY), 404)
+        assert_problem(client.post(address, json=said), 401)
+        other = {"Authorization": "Bearer other-key"}
+        assert client.post(address, json=said, headers=other).status_code == 200

@@ -35,12 +35,16 @@ def test_every_public_path_of_the_interface_is_documented(client: FlaskClient) -
     assert {(path, method) for path, method, _ in operations()} == routes
 
 
+@pytest.mark.usefixtures("ready")
 def test_every_documented_path_answers_as_documented(client: FlaskClient) -> None:
     posted = client.post("/v1/comments", json=FIELDS, headers=KEY)
+    feedback = f"{posted.headers['Location']}/feedback"
     answers = desk_answers(client, posted.get_json()["id"]) | {
         "submitComment": posted,
         "listComments": client.get("/v1/comments?page=/bridge&site=demo"),
         "getComment": client.get(posted.headers["Location"]),
+        "giveFeedback": client.post(feedback, json={"status": "held"}, headers=KEY),
+        "score": client.post("/v1/score", json={"text": FIELDS["text"]}, headers=KEY),
         "getAccount": client.get("/v1/account", headers=moderator_token(client)),
     }
     assert {operation["operationId"] for _, _, operation in operations()} == answers.keys()
