@@ -508,3 +508,84 @@ class SiteSecret(Base):
     purpose: Mapped[str] = mapped_column(String(16), primary_key=True)
     secret: Mapped[str] = mapped_column(String(255))
     """As it is: a signature cannot be checked with less."""
+
+
+_WAITING = text("state = 'waiting'")
+_DEAD = text("state = 'dead'")
+
+
+class Webhook(Base):
+    """An address of a site that is told what becomes of its comments: see `webhooks`."""
+
+    __tablename__ = "webhook"
+    __table_args__ = (Index("ix_webhook_site_id", "site_id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    url: Mapped[str] = mapped_column(String(500))
+    types: Mapped[list[str]] = mapped_column(JSON)
+    """The types of messages that it gets."""
+    secret: Mapped[str] = mapped_column(String(100))
+    """Signs what is sent, so it is kept as it is."""
+    earlier_secret: Mapped[str] = mapped_column(String(100), server_default="")
+    earlier_until: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Until then the secret before this one signs too."""
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    gone_at: Mapped[int | None] = mapped_column(BigInteger)
+    """When it answered 410 Gone: it gets nothing more."""
+
+
+class Delivery(Base):
+    """A message on its way to a site, or that came there: see `deliveries`."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index("ix_delivery_site_id", "site_id", "id"),
+        Index(
+            "ix_delivery_waiting",
+            "site_id",
+            "webhook_id",
+            "due_at",
+            sqlite_where=_WAITING,
+            postgresql_where=_WAITING,
+        ),
+        Index("ix_delivery_dead", "site_id", "id", sqlite_where=_DEAD, postgresql_where=_DEAD),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    """A version 7 UUID; the same for every try."""
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    webhook_id: Mapped[int | None] = mapped_column(ForeignKey("webhook.id"))
+    """None for what goes, unsigned, to an address of its own."""
+    url: Mapped[str] = mapped_column(String(2000))
+    """That address; empty for what goes to a webhook."""
+    type: Mapped[str] = mapped_column(String(32))
+    comment_id: Mapped[str | None] = mapped_column(String(32))
+    """The comment that it speaks of."""
+    content_type: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(9))
+    due_at: Mapped[int] = mapped_column(BigInteger)
+    """When it is tried next."""
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+    """When it is given up."""
+    tries: Mapped[int] = mapped_column(Integer)
+    tried_at: Mapped[int | None] = mapped_column(BigInteger)
+    answer: Mapped[int | None] = mapped_column(Integer)
+    """HTTP status of the last answer."""
+    took: Mapped[int | None] = mapped_column(Integer)
+    """How long the last try took, in milliseconds."""
+    problem: Mapped[str] = mapped_column(String(100))
+    """Why the last try failed; empty where it did not."""
+
+
+def is_waiting(delivery: type[Delivery]) -> ColumnElement[bool]:
+    """The condition that a message has not come to its site yet, written out as in
+    `is_approved`."""
+    return delivery.state == literal_column("'waiting'")
+
+
+def is_dead(delivery: type[Delivery]) -> ColumnElement[bool]:
+    """The condition that a message was given up, written out as in `is_approved`."""
+    return delivery.state == literal_column("'dead'")

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from moderation import alike, labels
+from moderation import alike, labels, webhooks
 from moderation.accounts import AccountRef
 from moderation.clock import now_ms
 from moderation.db import execute_many, to_json
@@ -31,6 +31,7 @@ from moderation.ids import new_id
 from moderation.labels import NewLabel
 from moderation.models import Comment, Event
 from moderation.ranking import rank
+from moderation.webhooks import Changed
 
 # Kept for the bound parameters' names: a column's own name would stand for its value.
 _WRITE = (
@@ -115,6 +116,9 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
     _keep_alike(connection, allowed, values)
     if actor.kind in PEOPLE:
         _keep_labels(connection, allowed, actor)
+    if actor.kind is not ActorKind.CLIENT:
+        # A site knows already what it did itself.
+        _tell_sites(connection, allowed, actor, at)
     return [
         Applied(change.comment_id, Status(row.status), change.to, row.version + 1)
         for change, row in allowed
@@ -241,6 +245,20 @@ def _keep_labels(
             if change.to is not Status.HELD
         ),
     )
+
+
+def _tell_sites(
+    connection: Connection, allowed: Sequence[tuple[Change, Any]], actor: Actor, at: int
+) -> None:
+    """Have those sites told that want to be."""
+    listening = webhooks.listeners(connection, {row.site_id for _, row in allowed})
+    if not listening:
+        return
+    changed = (
+        Changed(row.site_id, row.id, row.status, change.to, change.reason, row.version + 1)
+        for change, row in allowed
+    )
+    webhooks.tell(connection, listening, changed, by=actor.kind, at=at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import click
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from moderation import site_settings
+from moderation import deliveries, site_settings, webhook_settings, webhooks
 from moderation.commands import changing, open_database
 from moderation.models import Site
 from moderation.policy import SiteSettings
@@ -60,6 +60,87 @@ def settings(name: str, changes: tuple[str, ...]) -> None:
         after = _valid(_with(before.model_dump(mode="json"), changes))
         site_settings.save(connection, name=name, before=before, after=after, actor=_ACTOR)
     click.echo(json.dumps(after.model_dump(mode="json"), indent=2, ensure_ascii=False))
+
+
+@site.group()
+def webhook() -> None:
+    """Tell the site's own programs what becomes of its comments."""
+
+
+@webhook.command(name="list")
+@click.argument("name")
+def list_webhooks(name: str) -> None:
+    """Show the webhooks of the site NAME: id, address, types of messages."""
+    with changing() as connection:
+        site_id = site_settings.site_named(connection, name).id
+        for one in webhooks.endpoints(connection, site_id):
+            gone = " (gone)" if one.gone_at else ""
+            click.echo(f"{one.id} {one.url} {','.join(one.types)}{gone}")
+
+
+@webhook.command(name="add")
+@click.argument("name")
+@click.argument("url")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    type=click.Choice([str(one) for one in webhooks.CHOOSABLE]),
+    default=[str(one) for one in webhooks.CHOOSABLE],
+    help="What it is told; several times for several. Default: everything.",
+)
+def add_webhook(name: str, url: str, types: tuple[str, ...]) -> None:
+    """Send messages of the site NAME to URL, and print the secret that signs them, this once."""
+    with changing() as connection:
+        _, secret = webhook_settings.add(connection, name=name, url=url, types=types, actor=_ACTOR)
+    click.echo(secret)
+
+
+@webhook.command()
+@click.argument("name")
+@click.argument("webhook_id", type=int)
+def rotate(name: str, webhook_id: int) -> None:
+    """Give a webhook a new secret and print it, this once. The present one signs too for a day."""
+    with changing() as connection:
+        secret = webhook_settings.rotate(connection, name=name, webhook_id=webhook_id, actor=_ACTOR)
+    click.echo(secret)
+
+
+@webhook.command()
+@click.argument("name")
+@click.argument("webhook_id", type=int)
+def revive(name: str, webhook_id: int) -> None:
+    """Send to a webhook again that answered 410 Gone."""
+    with changing() as connection:
+        webhook_settings.revive(connection, name=name, webhook_id=webhook_id, actor=_ACTOR)
+
+
+@webhook.command()
+@click.argument("name")
+@click.argument("webhook_id", type=int)
+def remove(name: str, webhook_id: int) -> None:
+    """Forget a webhook, and what was sent there."""
+    with changing() as connection:
+        webhook_settings.remove(connection, name=name, webhook_id=webhook_id, actor=_ACTOR)
+
+
+@webhook.command()
+@click.argument("name")
+@click.argument("webhook_id", type=int)
+def test(name: str, webhook_id: int) -> None:
+    """Send a webhook a message that tells of nothing."""
+    with changing() as connection:
+        site_id = site_settings.site_named(connection, name).id
+        webhooks.send_test(connection, site_id=site_id, webhook_id=webhook_id)
+
+
+@webhook.command()
+@click.argument("name")
+def redeliver(name: str) -> None:
+    """Send all messages of the site NAME again that were given up."""
+    with changing() as connection:
+        site_id = site_settings.site_named(connection, name).id
+        click.echo(deliveries.redeliver(connection, site_id))
 
 
 def _with(settings: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def save(
     if any(entry["setting"].startswith("notify_") for entry in found):
         # Whoever is to be told now has not been told anything yet.
         connection.execute(delete(QueueNotice).where(QueueNotice.site_id == site.id))
-    _record(connection, site.id, actor, found)
+    record(connection, site.id, actor, found)
 
 
 def add_site(connection: Connection, *, name: str, actor: str) -> str:
@@ -67,7 +67,7 @@ def add_site(connection: Connection, *, name: str, actor: str) -> str:
     """
     key = new_key()
     site_id = create_site(connection, name=name, key=key, settings=SiteSettings())
-    _record(connection, site_id, actor, [_change("site", None, name), _key_change(None, key)])
+    record(connection, site_id, actor, [change("site", None, name), _key_change(None, key)])
     return key
 
 
@@ -80,7 +80,7 @@ def give_key(connection: Connection, *, name: str, actor: str) -> str:
     site = site_named(connection, name, locked=True)
     key = new_key()
     add_key(connection, site_id=site.id, key=key)
-    _record(connection, site.id, actor, [_key_change(None, key)])
+    record(connection, site.id, actor, [_key_change(None, key)])
     return key
 
 
@@ -92,7 +92,7 @@ def take_key(connection: Connection, *, name: str, key_digest: str, actor: str) 
     """
     site = site_named(connection, name, locked=True)
     key = revoke_key(connection, site_id=site.id, key_digest=key_digest)
-    _record(connection, site.id, actor, [_key_change(key.hint, None)])
+    record(connection, site.id, actor, [_key_change(key.hint, None)])
 
 
 def history(connection: Connection, site_id: int, *, limit: int) -> list[Recorded]:
@@ -110,7 +110,7 @@ def differences(before: SiteSettings, after: SiteSettings) -> list[dict[str, Any
     """What differs, one entry for each setting by its dotted name."""
     old, new = (dict(_flat(s.model_dump(mode="json"))) for s in (before, after))
     return [
-        _change(name, old.get(name), new.get(name))
+        change(name, old.get(name), new.get(name))
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     ]
@@ -124,18 +124,18 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{name}", value
 
 
-def _change(setting: str, before: Any, after: Any) -> dict[str, Any]:
+def change(setting: str, before: Any, after: Any) -> dict[str, Any]:
+    """An entry for `record`."""
     return {"setting": setting, "before": before, "after": after}
 
 
 def _key_change(before: str | None, after: str | None) -> dict[str, Any]:
     """Of a key only the last characters are recorded, as in the list of keys."""
-    return _change("key", before and f"…{before[-4:]}", after and f"…{after[-4:]}")
+    return change("key", before and f"…{before[-4:]}", after and f"…{after[-4:]}")
 
 
-def _record(
-    connection: Connection, site_id: int, actor: str, changes: list[dict[str, Any]]
-) -> None:
+def record(connection: Connection, site_id: int, actor: str, changes: list[dict[str, Any]]) -> None:
+    """Keep who changed what about a site."""
     connection.execute(
         insert(SettingChange).values(site_id=site_id, at=now_ms(), actor=actor, changes=changes)
     )

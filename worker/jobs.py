@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from threading import Thread
 
+from moderation import deliveries
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.deciding import decide_comments
@@ -20,7 +21,8 @@ def decide(comment_ids: Sequence[str]) -> None:
 
 
 def sweep() -> None:
-    """Enqueue again what was lost on its way to a decision, and keep the figures of past days."""
+    """Enqueue again what was lost on its way to a decision, keep the figures of past days, clear
+    the outbox of what is over."""
     redis = connect(_settings().redis)
     lost = find_lost(
         _database(), grace=_settings().sweep_seconds, oldest_waiting=oldest_waiting(redis)
@@ -28,6 +30,8 @@ def sweep() -> None:
     for comment_ids in lost:
         enqueue_decide(redis, comment_ids)
     close_days(_database())
+    with _database().write() as connection:
+        deliveries.tidy(connection)
 
 
 def notify() -> None:

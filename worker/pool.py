@@ -9,6 +9,7 @@ from rq.worker_pool import WorkerPool
 
 from moderation.config import Settings
 from moderation.queues import SERIALIZER, JobPath, QueueName, ensure_is_scheduled
+from worker.delivering import delivering
 
 # Seconds between two maintenance passes, in which a dead worker's job is noticed, at most.
 MAINTENANCE_INTERVAL = 10
@@ -34,6 +35,13 @@ class ModerationWorker(SimpleWorker):
             *args, worker_ttl=_TTL_MARGIN + interval, maintenance_interval=interval, **kwargs
         )
         self.log_job_description = False
+
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        """Take jobs until a signal; what sites are to be told is sent beside them."""
+        settings = Settings.from_environment()
+        allowed = settings.webhooks_to_private_addresses
+        with delivering(settings.database, private_addresses=allowed):
+            return super().work(*args, **kwargs)
 
     def run_maintenance_tasks(self) -> None:
         """RQ's own maintenance, and the next run of what runs again and again."""

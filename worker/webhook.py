@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+import orjson
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
 CONNECT_TIMEOUT = 3.0
 READ_TIMEOUT = 5.0
+
+_USER_AGENT = "moderation"
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -22,13 +25,29 @@ class WebhookError(Exception):
 
 
 def post_json(url: str, message: Mapping[str, Any], *, private_addresses: bool) -> None:
-    """Send a JSON object by POST; redirects are not followed.
+    """Send a JSON object by POST.
 
     Args:
         private_addresses: whether the address may be one that is not public.
 
     Raises:
         WebhookError: it did not come to an answer 2xx.
+    """
+    headers = {"Content-Type": "application/json"}
+    body = orjson.dumps(message)
+    status = post(url, body, headers, private_addresses=private_addresses)
+    if not 200 <= status < 300:
+        raise WebhookError(f"answered {status}")
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, private_addresses: bool) -> int:
+    """Send `body` by POST; the status of the answer. Redirects are not followed.
+
+    Args:
+        private_addresses: whether the address may be one that is not public.
+
+    Raises:
+        WebhookError: there was no answer.
     """
     parts, port = _parsed(url)
     host = parts.hostname or ""
@@ -46,8 +65,8 @@ def post_json(url: str, message: Mapping[str, Any], *, private_addresses: bool) 
             answer = pool.request(
                 "POST",
                 path,
-                json=message,
-                headers={"Host": parts.netloc, "Content-Type": "application/json"},
+                body=body,
+                headers={"Host": parts.netloc, "User-Agent": _USER_AGENT, **headers},
                 timeout=Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
                 retries=False,
                 redirect=False,
@@ -56,8 +75,7 @@ def post_json(url: str, message: Mapping[str, Any], *, private_addresses: bool) 
             answer.close()
     except HTTPError as error:
         raise WebhookError(f"no answer: {type(error).__name__}") from None
-    if not 200 <= answer.status < 300:
-        raise WebhookError(f"answered {answer.status}")
+    return answer.status
 
 
 def _parsed(url: str) -> tuple[SplitResult, int]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
+from moderation.addresses import web_address
 from moderation.classifier.prediction import REJECT, Reason
 from moderation.errors import FieldError, InvalidInput
 from moderation.policy import HEADS, SiteSettings
@@ -230,6 +231,8 @@ def label(name: str) -> str:
         return "Key"
     if name == "site":
         return "Site"
+    if name.startswith("webhook"):
+        return name.capitalize()
     field = FIELDS.get(name)
     if field is None:
         return name
@@ -264,7 +267,7 @@ def _value(field: Field, form: MultiDict[str, str]) -> Any:
         return _addresses(lines) if field.name == "origins" else _words(lines)
     text = _printable(text)
     if field.name == "notify_url":
-        return _web_address(text) if text else ""
+        return web_address(text) if text else ""
     if not text:
         if field.kind is Kind.NUMBER:
             raise ValueError("is required")
@@ -302,22 +305,11 @@ def _words(lines: Iterable[str]) -> list[str]:
 def _addresses(lines: Iterable[str]) -> list[str]:
     origins = []
     for line in lines:
-        parts = urlsplit(_web_address(line))
+        parts = urlsplit(web_address(line))
         if parts.path not in ("", "/") or parts.query or parts.fragment:
             raise ValueError(f"has an address that is more than scheme and host: {line}")
         origins.append(f"{parts.scheme}://{parts.netloc}")
     return origins
-
-
-def _web_address(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound or "@" in parts.netloc or any(map(str.isspace, text)):
-        raise ValueError(f"has to look like https://courier.example, not like {text}")
-    return text
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,19 @@
+"""Web addresses that people type."""
+
+from urllib.parse import urlsplit
+
+
+def web_address(text: str) -> str:
+    """`text`, if it is the address of something on the web.
+
+    Raises:
+        ValueError: it is not; the message says what is wanted.
+    """
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or "@" in parts.netloc or any(map(str.isspace, text)):
+        raise ValueError(f"has to look like https://courier.example, not like {text}")
+    return text
