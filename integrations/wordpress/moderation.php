@@ -701,7 +701,7 @@ final class Status_Page {
 			__( 'Waiting to be sent', 'moderation' ) => number_format_i18n( Outbox::count() ),
 			__( 'Last error', 'moderation' )         => self::last_error(),
 		);
-		echo '<div class="wrap"><h1>' . esc_html__( 'Moderation', 'moderation' ) . '</h1><table class="form-table" role="presentation">';
+		echo '<div class="wrap"><h1>' . esc_html__( 'Moderation', 'moderation' ) . '</h1><table class="widefat striped">';
 		foreach ( $rows as $name => $value ) {
 			printf( '<tr><th scope="row">%s</th><td>%s</td></tr>', esc_html( $name ), esc_html( $value ) );
 		}

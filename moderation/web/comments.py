@@ -104,13 +104,18 @@ def state(comment_id: str) -> ResponseReturnValue:
 
 
 def _state(comment_id: str) -> ResponseReturnValue:
-    query = select(Comment.id, Comment.status, Comment.created_at).where(Comment.id == comment_id)
+    query = select(Comment.id, Comment.status, Comment.created_at, Comment.version).where(
+        Comment.id == comment_id
+    )
     with services().database.read() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such comment")
     found = CommentState(
-        id=row.id, status=Status(row.status), created_at=to_datetime(row.created_at)
+        id=row.id,
+        status=Status(row.status),
+        created_at=to_datetime(row.created_at),
+        version=row.version,
     )
     if wants_html():
         return render_template("state.html", comment=found)

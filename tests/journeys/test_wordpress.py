@@ -3,7 +3,8 @@ browser, and a running service."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -126,10 +127,7 @@ def test_what_moderators_click_in_wp_admin_becomes_labels_and_does_not_come_back
         page = moderator.page
         _sign_in(page)
         page.goto("/wp-admin/edit-comments.php")
-        row = page.locator(f"#comment-{_here(wordpress, spam)['id']}")
-        row.hover()
-        row.get_by_role("link", name="Mark this comment as spam").click()
-        expect(row).to_be_hidden()
+        _row_action(page, wordpress, spam, "Mark this comment as spam")
         eventually(lambda: _labels(service, wordpress, spam) == [(1.0, "spam", "client", ADMIN)])
         assert _there(service, wordpress, spam).status == "rejected"
 
@@ -143,6 +141,7 @@ def test_what_moderators_click_in_wp_admin_becomes_labels_and_does_not_come_back
             _eventually_there(service, wordpress, text, "approved")
             assert _labels(service, wordpress, text) == [(0.0, "", "client", ADMIN)]
 
+        page.goto("/wp-admin/edit-comments.php")
         _row_action(page, wordpress, held[0], "Unapprove this comment")
         _eventually_there(service, wordpress, held[0], "held")
         _row_action(page, wordpress, held[0], "Move this comment to the Trash")
@@ -162,8 +161,10 @@ def test_nothing_is_lost_and_nothing_doubled_while_the_service_is_away(
     before, clicked = BAD.format("fourth"), GOOD.format("three")
     good, bad = GOOD.format("four"), BAD.format("fifth")
     _submit(wordpress, before)
-    service.stop()
-    with browser.window(wordpress.url, viewport={"width": 1280, "height": 900}) as window:
+    with (
+        _away(service) as back,
+        browser.window(wordpress.url, viewport={"width": 1280, "height": 900}) as window,
+    ):
         page = window.page
         _post(page, good, name="Grace")
         expect(page.get_by_text(AWAITING)).to_be_visible()
@@ -172,15 +173,12 @@ def test_nothing_is_lost_and_nothing_doubled_while_the_service_is_away(
         _sign_in(page)
         page.goto("/wp-admin/edit-comments.php?comment_status=moderated")
         for text in (before, clicked):
-            row = page.locator(f"#comment-{_here(wordpress, text)['id']}")
-            row.hover()
-            row.get_by_role("link", name="Approve this comment").click()
-            expect(row).to_be_hidden()
+            _row_action(page, wordpress, text, "Approve this comment")
         page.goto("/wp-admin/tools.php?page=moderation")
         expect(_status(page, "Waiting to be sent")).to_have_text("4")
         expect(_status(page, "Last error")).not_to_have_text("none")
 
-        service.start()
+        back()
         # As its time comes, which is not before a minute.
         wordpress.php(
             "$at = wp_next_scheduled('moderation_send');"
@@ -210,7 +208,9 @@ def test_the_button_sends_what_waits(
     service: Service, wordpress: WordPress, browser: Browser
 ) -> None:
     good = GOOD.format("five")
-    wordpress.php("update_option('moderation_state', array('closed_until' => time() + 60));")
+    wordpress.php(
+        "update_option('moderation_state', array('failures' => 1, 'closed_until' => time() + 60));"
+    )
     _submit(wordpress, good)
     assert _here(wordpress, good)["status"] == "unapproved"
     with browser.window(wordpress.url) as window:
@@ -372,6 +372,17 @@ def test_the_newest_decision_counts_in_whatever_order_they_arrive(
     assert seen == ["approved", "approved", "approved", "unapproved"]
 
 
+@contextmanager
+def _away(service: Service) -> Iterator[Callable[[], None]]:
+    """The service is stopped, until the function that this gives is called."""
+    service.stop()
+    try:
+        yield service.start
+    finally:
+        if service.process is None:
+            service.start()
+
+
 def _post(page: Page, text: str, *, name: str) -> None:
     page.goto("/?p=1")
     page.locator("#comment").fill(text)
@@ -414,16 +425,17 @@ def _sign_in(page: Page) -> None:
 
 
 def _row_action(page: Page, wordpress: WordPress, text: str, name: str) -> None:
-    if "edit-comments" not in page.url:
-        page.goto("/wp-admin/edit-comments.php")
+    """Click below a comment in the list of comments, and wait until WordPress has answered."""
     row = page.locator(f"#comment-{_here(wordpress, text)['id']}")
     row.hover()
-    row.get_by_role("link", name=name).click()
+    with page.expect_response("**/admin-ajax.php"):
+        row.get_by_role("button", name=name).click()
 
 
 def _status(page: Page, name: str) -> Any:
     """What Tools → Moderation says of something."""
-    return page.get_by_role("row", name=name).get_by_role("cell")
+    header = page.get_by_role("rowheader", name=name, exact=True)
+    return page.get_by_role("row").filter(has=header).get_by_role("cell")
 
 
 def _here(wordpress: WordPress, text: str) -> Any:

@@ -128,7 +128,9 @@ def _prepared(folder: Path, socket: Path) -> WordPress:
     url = f"http://127.0.0.1:{free_port()}"
     wordpress = WordPress(url, folder / "wordpress", folder / "php.log")
     # A copy: WordPress looks for its configuration where its own files really are.
-    shutil.copytree(_SOURCE, wordpress.root, ignore_dangling_symlinks=True)
+    shutil.copytree(_SOURCE, wordpress.root)
+    # Which the browser asks for, and complains of.
+    (wordpress.root / "favicon.ico").touch()
     config = _CONFIG.format(socket=socket, url=url, log=wordpress.log, constants=_CONSTANTS)
     (wordpress.root / "wp-config.php").write_text(config)
     wordpress.replace_must_use()
