@@ -288,7 +288,7 @@ def tidy(connection: Connection) -> None:
 
 def pause(tries: int) -> int:
     """Milliseconds until the next try after so many."""
-    grown = min(FIRST_RETRY * RETRY_FACTOR ** min(tries - 1, 16), LONGEST_RETRY)
+    grown: int = min(FIRST_RETRY * RETRY_FACTOR ** min(tries - 1, 16), LONGEST_RETRY)
     return round(grown * uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  # no secret
 
 

@@ -36,7 +36,7 @@ def rotate(connection: Connection, *, name: str, webhook_id: int, actor: str) ->
     """
     site_id, endpoint = _own(connection, name, webhook_id)
     secret = webhooks.rotate(connection, webhook_id=webhook_id)
-    entry = change("webhook secret", endpoint.url, endpoint.url)
+    entry = change("webhook secret", None, f"a new one for {endpoint.url}")
     record(connection, site_id, actor, [entry])
     return secret
 

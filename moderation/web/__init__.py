@@ -21,9 +21,10 @@ from moderation.web import (
     scores,
     scoring,
     sites,
+    webhooks,
 )
 
-_DESK = (accounts, own_account, people, sites, desk, history, numbers, scores)
+_DESK = (accounts, own_account, people, sites, webhooks, desk, history, numbers, scores)
 _MODULES = (comments, scoring, demo, *_DESK, account_api, desk_api, events_api, reference, health)
 
 

@@ -42,7 +42,7 @@ API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 """The API of moderators: wants `Authorization: Bearer` with a moderator's token, and looks at no
 session, so that a forged request has nothing to borrow."""
 
-ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites"})
+ADMINISTRATOR_BLUEPRINTS = frozenset({"people", "sites", "webhooks"})
 """Pages that moderators are refused (403)."""
 
 BACKGROUND_ENDPOINTS = frozenset({"desk.pulse", "desk.reading"})

@@ -201,6 +201,7 @@ def test_every_link_on_every_page_leads_somewhere(app: Flask) -> None:
     pages += ["/desk/scores?score_from=0&score_to=1"]
     pages += ["/desk/account", "/desk/people", "/desk/people/1"]
     pages += ["/desk/sites", "/desk/sites/demo/", "/desk/sites/demo/keys"]
+    pages += ["/desk/sites/demo/webhooks"]
     for page in pages:
         text = client.get(page, headers=BROWSER).text
         links = set(re.findall(r'(?:href|src)="(/[^"#]*)', text))

@@ -43,6 +43,8 @@ _LEFT_OUT = pytest.StashKey[int]()
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A running service that lets one reader post as often as the tests do."""
-    with running_service(tmp_path_factory.mktemp("shared") / "home") as service:
+    home = tmp_path_factory.mktemp("shared") / "home"
+    # The receivers of the tests are on this machine.
+    with running_service(home, webhooks_to_private_addresses="true") as service:
         service.set_site(SiteSettings(rules=Rules(flood_comments=0, duplicate_hours=0)))
         yield service

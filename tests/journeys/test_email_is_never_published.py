@@ -85,6 +85,7 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
         "/desk/sites",
         "/desk/sites/demo/",
         "/desk/sites/demo/keys",
+        "/desk/sites/demo/webhooks",
         "/nowhere",
         f"/v1/comments?site=demo&page={quote(PAGE)}",
         "/v1/comments?site=demo&page=/demo",

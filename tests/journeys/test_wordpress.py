@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from xmlrpc.client import ServerProxy
 
 import pytest
 import standardwebhooks
@@ -280,29 +281,11 @@ def test_comments_by_the_rest_api_and_by_xml_rpc_are_asked_about_too(
         "wp_set_current_user(get_user_by('login', 'subscriber')->ID);"
         "$request = new WP_REST_Request('POST', '/wp/v2/comments');"
         "$request->set_body_params(array('post' => 1, 'content' => $given[0]));"
-        "return rest_do_request($request)->get_status();",
+        "rest_do_request($request);",
         by_rest,
     )
-    call = "".join(
-        f"<param><value><{kind}>{value}</{kind}></value></param>"
-        for kind, value in (
-            ("int", "1"),
-            ("string", "subscriber"),
-            ("string", PASSWORD),
-            ("int", "1"),
-            (
-                "struct",
-                f"<member><name>content</name><value><string>{by_xml_rpc}</string></value></member>",
-            ),
-        )
-    )
-    answer = Client(wordpress.url).request(
-        "POST",
-        "/xmlrpc.php",
-        body=f"<methodCall><methodName>wp.newComment</methodName><params>{call}</params></methodCall>".encode(),
-        headers={"Content-Type": "text/xml"},
-    )
-    assert "<int>" in answer.text, answer.text
+    with ServerProxy(f"{wordpress.url}/xmlrpc.php") as xml_rpc:
+        xml_rpc.wp.newComment(1, "subscriber", PASSWORD, 1, {"content": by_xml_rpc})
 
     for text in (by_rest, by_xml_rpc):
         assert _here(wordpress, text)["status"] == "unapproved"

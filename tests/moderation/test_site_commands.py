@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import update
 
-from moderation import site_settings
+from moderation import deliveries, site_settings
 from moderation.cli import cli
 from moderation.db import Database
+from moderation.models import Webhook
 from moderation.policy import SiteSettings
 from moderation.sites import SiteDirectory
 
@@ -109,3 +111,59 @@ def test_what_is_changed_here_is_in_the_record_of_changes_too(database: Database
         entries = site_settings.history(connection, site.id, limit=9)
     assert [entry.actor for entry in entries] == ["command line"] * 2
     assert entries[0].changes == [{"setting": "rules.max_links", "before": 2, "after": 1}]
+
+
+@pytest.mark.usefixtures("database")
+class TestWebhooks:
+    URL = "https://courier.example/hook"
+
+    def test_a_webhook_is_added_listed_and_removed(self) -> None:
+        run("add", "courier")
+        secret = run("webhook", "add", "courier", self.URL, "--type", "comment.held").output
+        assert secret.startswith("whsec_")
+        assert run("webhook", "list", "courier").output == f"1 {self.URL} comment.held\n"
+        assert run("webhook", "remove", "courier", "1").exit_code == 0
+        assert run("webhook", "list", "courier").output == ""
+
+    def test_its_secret_is_changed_and_printed_once(self) -> None:
+        run("add", "courier")
+        first = run("webhook", "add", "courier", self.URL).output
+        second = run("webhook", "rotate", "courier", "1").output
+        assert second.startswith("whsec_")
+        assert first != second
+        assert "whsec_" not in run("webhook", "list", "courier").output
+
+    def test_messages_are_sent_by_hand(self, database: Database) -> None:
+        run("add", "courier")
+        run("webhook", "add", "courier", self.URL)
+        assert run("webhook", "test", "courier", "1").exit_code == 0
+        with database.read() as connection:
+            (message,) = deliveries.recent(connection, 1, limit=9)
+        assert (message.type, message.url) == ("webhook.test", self.URL)
+        assert run("webhook", "redeliver", "courier").output == "0\n"
+
+    def test_one_that_was_gone_is_told_again(self, database: Database) -> None:
+        run("add", "courier")
+        run("webhook", "add", "courier", self.URL)
+        with database.write() as connection:
+            connection.execute(update(Webhook).values(gone_at=1))
+        assert "(gone)" in run("webhook", "list", "courier").output
+        run("webhook", "revive", "courier", "1")
+        assert "(gone)" not in run("webhook", "list", "courier").output
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("add", "nowhere", URL), "there is no site nowhere"),
+            (("add", "courier", "nowhere"), "url: has to look like https://"),
+            (("add", "courier", URL, "--type", "x"), "comment.approved"),
+            (("rotate", "courier", "7"), "the site has no such webhook"),
+            (("test", "courier", "7"), "the site has no such webhook"),
+            (("remove", "courier", "7"), "the site has no such webhook"),
+        ],
+    )
+    def test_what_is_wrong_is_told(self, words: tuple[str, ...], message: str) -> None:
+        run("add", "courier")
+        result = run("webhook", *words)
+        assert result.exit_code != 0
+        assert message in result.output

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support.ports import free_port
 
-PACKAGES = "wordpress wordpress-theme-twentytwentyone mariadb-server-core php-cli php-mysql"
+PACKAGES = "wordpress wordpress-theme-twentytwentyone mariadb-server-core php-cli php-mysql php-xml"
 """What has to be installed, in Debian's names."""
 
 ADMIN = "editor-in-chief"

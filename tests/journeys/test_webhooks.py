@@ -1,0 +1,76 @@
+"""A site that is told of decisions, and the page where an administrator sees it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import standardwebhooks
+from playwright.sync_api import expect
+
+from tests.journeys.test_desk_accounts import DARK, DESKTOP, PHONE
+from tests.support.browser import Browser, running_browser
+from tests.support.receiver import Receiver, running_receiver
+from tests.support.service import ADMIN_PASSWORD, FRIENDLY, UNFRIENDLY, Client, Service
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with running_receiver() as receiver:
+        yield receiver
+
+
+def test_a_site_is_told_of_every_decision_and_the_desk_shows_it(
+    service: Service, browser: Browser, receiver: Receiver
+) -> None:
+    with browser.window(service.url, **DESKTOP) as window:
+        page = window.page
+        page.goto("/desk/sites/demo/webhooks")
+        page.get_by_label("Name").fill("admin")
+        page.get_by_label("Password").fill(ADMIN_PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_label("Web address").fill(f"{receiver.url}/hook")
+        page.get_by_role("button", name="Add webhook").click()
+        secret = page.locator("code.secret").inner_text()
+        assert window.accessibility_findings() == []
+
+        def told() -> list[Any]:
+            verify = standardwebhooks.Webhook(secret).verify
+            bodies = [verify(m.body, dict(m.headers)) for m in receiver.messages]
+            return [(b["type"], b["data"].get("id"), b["data"].get("by")) for b in bodies]
+
+        good = service.post_comment(text=FRIENDLY).json["id"]
+        bad = service.post_comment(text=UNFRIENDLY).json["id"]
+        service.wait_for(lambda: len(receiver.messages) >= 2)
+        moderator = Client(service.url)
+        moderator.sign_in()
+        assert moderator.decide(bad, "approved").status == 303
+        service.wait_for(lambda: len(receiver.messages) >= 3)
+        assert set(told()) == {
+            ("comment.approved", good, "service"),
+            ("comment.held", bad, "service"),
+            ("comment.approved", bad, "moderator"),
+        }
+
+        receiver.status = 500
+        page.get_by_role("button", name="Send a test").click()
+        expect(page.get_by_text("A test message is on its way")).to_be_visible()
+        service.wait_for(lambda: len(receiver.messages) >= 4)
+        page.goto("/desk/sites/demo/webhooks")
+        expect(page.get_by_text("Answered 500").first).to_be_visible()
+        expect(page.get_by_text("Answered 200").first).to_be_visible()
+    for options in (PHONE, DESKTOP | DARK, PHONE | DARK):
+        with browser.window(service.url, **options) as window:
+            window.page.goto("/desk/sites/demo/webhooks")
+            window.page.get_by_label("Name").fill("admin")
+            window.page.get_by_label("Password").fill(ADMIN_PASSWORD)
+            window.page.get_by_role("button", name="Sign in").click()
+            expect(window.page.get_by_role("heading", name="Latest messages")).to_be_visible()
+            assert window.accessibility_findings() == []
+            assert not window.scrolls_sideways()
+            window.page.screenshot(path=f"/tmp/x/{len(str(options))}.png", full_page=True)
