@@ -53,11 +53,19 @@ final class Refused extends RuntimeException {
 /** Talks to the service. */
 final class Service {
 
-	// Seconds. A reader waits for this, so it is short; who is not answered in time is held.
-	private const PATIENCE = 3;
+	// Seconds to wait for an answer: while a reader waits too, unless MODERATION_TIMEOUT says otherwise, and while nobody does.
+	private const PATIENCE      = 3;
+	private const LONG_PATIENCE = 15;
 
 	// Said of one request. Anything else, a wrong key too, may be better in a while.
 	private const FINAL = array( 403, 404, 409, 413, 422 );
+
+	/**
+	 * Whether nobody waits for the page that is being made.
+	 *
+	 * @var bool
+	 */
+	public static $has_time = false;
 
 	public static function is_configured(): bool {
 		return defined( 'MODERATION_URL' ) && defined( 'MODERATION_KEY' ) && MODERATION_URL && MODERATION_KEY;
@@ -78,12 +86,17 @@ final class Service {
 		return self::request( 'GET', $path, null, array() );
 	}
 
+	private static function patience(): int {
+		$patience = defined( 'MODERATION_TIMEOUT' ) ? (int) MODERATION_TIMEOUT : self::PATIENCE;
+		return self::$has_time ? max( $patience, self::LONG_PATIENCE ) : $patience;
+	}
+
 	private static function request( string $method, string $path, ?string $body, array $headers ): array {
 		$response = wp_remote_request(
 			untrailingslashit( MODERATION_URL ) . $path,
 			array(
 				'method'      => $method,
-				'timeout'     => self::PATIENCE,
+				'timeout'     => self::patience(),
 				'redirection' => 0,
 				'headers'     => $headers + array(
 					'Authorization' => 'Bearer ' . MODERATION_KEY,
@@ -487,6 +500,7 @@ final class Outbox {
 
 	/** Send all that waits, the oldest first, as far as it goes in some seconds. */
 	public static function send_all(): void {
+		Service::$has_time = true;
 		self::send( self::waiting() );
 	}
 
