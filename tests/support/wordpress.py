@@ -52,7 +52,7 @@ require_once ABSPATH . 'wp-settings.php';
 _CONSTANTS = "/* Constants of the tests. */"
 
 # Nothing in these pages may come from another host, and the readers of the tests are in a hurry.
-_FOR_TESTS = """<?php
+_FOR_TESTS = r"""<?php
 add_filter( 'pre_option_show_avatars', '__return_zero' );
 add_filter( 'comment_flood_filter', '__return_false', 100 );
 remove_action( 'wp_head', 'print_emoji_detection_script', 7 );
