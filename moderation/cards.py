@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from moderation import alike, authors
-from moderation.domain import ActorKind, EventKind
+from moderation.domain import PEOPLE, ActorKind, EventKind
 from moderation.models import Comment, Event
 from moderation.queue import Count, Row
 
@@ -86,7 +86,7 @@ def _from_events(events: Sequence[Any]) -> dict[str, Any]:
     return {
         "model": by_worker[-1].model if by_worker else None,
         "evidence": by_worker[-1].evidence if by_worker else {},
-        "decided_by": last.actor if last and last.actor_kind == ActorKind.MODERATOR else "",
+        "decided_by": last.actor if last and last.actor_kind in PEOPLE else "",
         "notes": [
             Note(event.actor, event.at, event.evidence["note"])
             for event in events

@@ -39,8 +39,7 @@ def correct(
     Raises:
         NotFound: the site has no such comment.
     """
-    query = select(Comment.site_id).where(Comment.id == comment_id)
-    if connection.scalar(query) != site_id:
+    if not has_comment(connection, site_id, comment_id):
         raise NotFound("there is no such comment")
     actor = Actor(ActorKind.CLIENT, by[:ACTOR_LENGTH])
     last = _last_decision(connection, comment_id)
@@ -48,6 +47,12 @@ def correct(
     if last is None or (last.actor_kind, last.actor, last.to_status, last.reason) != said:
         change = Change(comment_id=comment_id, to=to, reason=reason)
         set_status(connection, [change], actor=actor)
+
+
+def has_comment(connection: Connection, site_id: int, comment_id: str) -> bool:
+    """Whether the site has this comment."""
+    query = select(Comment.site_id).where(Comment.id == comment_id)
+    return connection.scalar(query) == site_id
 
 
 def teach(

@@ -351,7 +351,7 @@ class AuthorStanding(Base):
     moderator: Mapped[str] = mapped_column(String(64))
 
 
-_BY_MODERATOR = text("actor_kind = 'moderator'")
+_BY_PERSON = text("actor_kind <> 'worker'")
 _REMARK = text("kind <> 'decision'")
 
 
@@ -372,8 +372,8 @@ class Event(Base):
             "ix_event_moderator",
             "actor",
             "id",
-            sqlite_where=_BY_MODERATOR,
-            postgresql_where=_BY_MODERATOR,
+            sqlite_where=_BY_PERSON,
+            postgresql_where=_BY_PERSON,
         ),
         Index(
             "ix_event_remark",

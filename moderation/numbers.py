@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 
 from moderation.clock import DAY, HOUR, MINUTE, SECOND, now_ms
 from moderation.db import Database
-from moderation.domain import ActorKind, EventKind, Status
+from moderation.domain import PEOPLE, ActorKind, EventKind, Status
 from moderation.ids import floor_id
 from moderation.models import Comment, DayFigures, Event
 
@@ -275,7 +275,7 @@ def _judgements(
     connection: Connection, within: Iterable[ColumnElement[bool]]
 ) -> Iterator[tuple[int, int, Judged | None, int | None]]:
     """For each comment on which a person had a word `within` the time: see `_of_one`."""
-    touched = select(Event.comment_id).where(*within, Event.actor_kind == ActorKind.MODERATOR)
+    touched = select(Event.comment_id).where(*within, Event.actor_kind.in_(PEOPLE))
     whole = aliased(Event)
     query = (
         select(
@@ -302,7 +302,7 @@ def _of_one(events: list[Any]) -> Iterator[tuple[int, int, Judged | None, int | 
     machine = next((e for e in events if e.actor_kind == ActorKind.WORKER), None)
     if machine is None:
         return
-    words = [e for e in events if e.actor_kind == ActorKind.MODERATOR]
+    words = [e for e in events if e.actor_kind in PEOPLE]
     first = next((e for e in words if e.to_status in VERDICTS), None)
     for day, of_day in groupby(words, key=lambda event: day_of(event.at)):
         on_day = list(of_day)

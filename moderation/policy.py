@@ -65,6 +65,13 @@ class SiteSettings(BaseModel):
         le=36_500,
         description="Days after a page's first comment from which it takes no more; none: never.",
     )
+    akismet_waits: bool = Field(
+        False,
+        description="Answer WordPress's Akismet plugin so that it keeps a held comment waiting.",
+    )
+    akismet_discard: bool = Field(
+        False, description="Tell Akismet clients to drop rejected comments without a trace."
+    )
     notify_url: str = Field(
         "",
         pattern=r"^(https?://\S+)?$",

@@ -66,7 +66,8 @@ def _shows(character: str) -> bool:
     return character not in _FILLERS and unicodedata.category(character) not in _BLANK
 
 
-def _line(value: Any) -> Any:
+def line(value: Any) -> Any:
+    """Text of one line without what is invisible; anything that is no text as it is."""
     return _plain(value, without=_NOT_IN_LINE)
 
 
@@ -89,7 +90,8 @@ def _sentence(message: str) -> str:
     return re.sub(r"'[^']*'|\"[^\"]*\"", "that part", message)
 
 
-def _website(value: str) -> str:
+def web_address(value: str) -> str:
+    """The address of a web page, its scheme filled in; ValueError for anything else but nothing."""
     if not value:
         return value
     url = value if _WEBSITE_SCHEME.match(value) else f"https://{value}"
@@ -112,7 +114,8 @@ def _page(value: str) -> str:
     return value
 
 
-def _ip(value: str) -> str:
+def ip_address(value: str) -> str:
+    """The IP address, without a zone; ValueError for anything else."""
     try:
         # A zone ("%eth0") means something on the sender's machine only.
         return str(ipaddress.ip_address(value)).partition("%")[0]
@@ -122,8 +125,8 @@ def _ip(value: str) -> str:
 
 def _none_if_empty(value: Any) -> Any:
     # WordPress's form says "0" where a comment answers no other.
-    line = _line(value)
-    return None if line in ("", "0", 0) else line
+    kept = line(value)
+    return None if kept in ("", "0", 0) else kept
 
 
 def _at_most(length: int) -> AfterValidator:
@@ -131,7 +134,7 @@ def _at_most(length: int) -> AfterValidator:
     return AfterValidator(lambda value: value[:length])
 
 
-Line = Annotated[str, BeforeValidator(_line)]
+Line = Annotated[str, BeforeValidator(line)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
 
 
@@ -166,7 +169,7 @@ class CommentIn(BaseModel):
         validation_alias=AliasChoices("text", "comment"),
         examples=["The old bridge had a tram line, which nobody mentions."],
     )
-    website: Annotated[Line, AfterValidator(_website)] = Field(
+    website: Annotated[Line, AfterValidator(web_address)] = Field(
         "",
         max_length=WEBSITE_LENGTH,
         description="The reader's own web page.",
@@ -186,8 +189,8 @@ class SenderIn(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    ip: Annotated[OptionalText, AfterValidator(lambda v: v if v is None else _ip(v))] = Field(
-        None, description="The reader's IP address.", examples=["203.0.113.7"]
+    ip: Annotated[OptionalText, AfterValidator(lambda v: v if v is None else ip_address(v))] = (
+        Field(None, description="The reader's IP address.", examples=["203.0.113.7"])
     )
     user_agent: Annotated[Line, _at_most(500)] = Field("", description="The reader's browser.")
     referrer: Annotated[Line, _at_most(2000)] = Field("", description="Where the reader came from.")

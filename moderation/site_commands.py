@@ -40,10 +40,11 @@ def add(name: str) -> None:
 
 @site.command()
 @click.argument("name")
-def key(name: str) -> None:
+@click.option("--akismet", is_flag=True, help="12 hexadecimal digits, for clients of Akismet.")
+def key(name: str, akismet: bool) -> None:
     """Give the site NAME one more key and print it, this once."""
     with changing() as connection:
-        click.echo(site_settings.give_key(connection, name=name, actor=_ACTOR))
+        click.echo(site_settings.give_key(connection, name=name, actor=_ACTOR, short=akismet))
 
 
 @site.command()

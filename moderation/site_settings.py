@@ -10,7 +10,7 @@ from moderation.clock import now_ms
 from moderation.errors import Conflict, NotFound
 from moderation.models import QueueNotice, SettingChange, Site
 from moderation.policy import SiteSettings
-from moderation.sites import SiteRef, add_key, create_site, new_key, revoke_key
+from moderation.sites import SiteRef, add_key, create_site, new_key, new_short_key, revoke_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,15 @@ def add_site(connection: Connection, *, name: str, actor: str) -> str:
     return key
 
 
-def give_key(connection: Connection, *, name: str, actor: str) -> str:
-    """One more key for a site, to be shown this once.
+def give_key(connection: Connection, *, name: str, actor: str, short: bool = False) -> str:
+    """One more key for a site, to be shown this once; `short`: in the form that Akismet's clients
+    take.
 
     Raises:
         NotFound: there is no such site.
     """
     site = site_named(connection, name, locked=True)
-    key = new_key()
+    key = new_short_key() if short else new_key()
     add_key(connection, site_id=site.id, key=key)
     record(connection, site.id, actor, [_key_change(None, key)])
     return key

@@ -20,6 +20,7 @@ from moderation.policy import SiteSettings
 _BELIEVED_FOR = 5.0
 
 _KEY_BYTES = 24
+_SHORT_KEY_BYTES = 6
 
 # What stands in an address as it is.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,9 +40,19 @@ def new_key() -> str:
     return secrets.token_urlsafe(_KEY_BYTES)
 
 
+def new_short_key() -> str:
+    """A site key of 12 lower-case hexadecimal digits, the only form that Akismet's clients take.
+
+    It has 48 bits: a million guesses a second would find one of a hundred such keys in a month, at
+    the thousands that a server answers it takes decades.
+    """
+    return secrets.token_hex(_SHORT_KEY_BYTES)
+
+
 def digest(key: str) -> str:
-    """What is kept of a key: its SHA-256 in hexadecimal. Keys are long and random, so a slow hash
-    would add nothing but delay to each request."""
+    """What is kept of a key: its SHA-256 in hexadecimal. Long keys are random, so a slow hash would
+    add nothing but delay to each request; short ones could be found from their digests by whoever
+    has the database, who has the comments too."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ from moderation.web import (
     access,
     account_api,
     accounts,
+    akismet,
     comments,
     demo,
     desk,
@@ -25,7 +26,18 @@ from moderation.web import (
 )
 
 _DESK = (accounts, own_account, people, sites, webhooks, desk, history, numbers, scores)
-_MODULES = (comments, scoring, demo, *_DESK, account_api, desk_api, events_api, reference, health)
+_MODULES = (
+    comments,
+    scoring,
+    akismet,
+    demo,
+    *_DESK,
+    account_api,
+    desk_api,
+    events_api,
+    reference,
+    health,
+)
 
 
 def register(app: Flask) -> None:

@@ -27,6 +27,17 @@ PUBLIC_ENDPOINTS = frozenset(
         "comments.published",
         "comments.give_feedback",
         "scoring.score",
+        "akismet.verify_key",
+        "akismet.comment_check",
+        "akismet.submit_spam",
+        "akismet.submit_ham",
+        "akismet.usage_limit",
+        "akismet.key_sites",
+        "akismet.get_subscription",
+        "akismet.deactivate",
+        "akismet.get_stats",
+        "akismet.connection_test",
+        "akismet.compatible_plugins",
         "demo.article",
         "accounts.sign_in",
         "reference.document",
@@ -35,7 +46,7 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 
-SITE_BLUEPRINTS = frozenset({"comments", "scoring"})
+SITE_BLUEPRINTS = frozenset({"comments", "scoring", "akismet"})
 """What readers' browsers and sites' programs call: with a site's key or without, in no session."""
 
 API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})

@@ -30,6 +30,12 @@ _EXPORTS_SHOWN = 20
 # Lines that are sent together: a system call for each of a million would be slow.
 _LINES = 200
 
+_ACTOR_KINDS = {
+    ActorKind.WORKER: "the service",
+    ActorKind.MODERATOR: "moderators",
+    ActorKind.CLIENT: "people at the site",
+}
+
 _KINDS = {
     EventKind.DECISION: "decisions",
     EventKind.UNDO: "decisions taken back",
@@ -72,7 +78,7 @@ def events() -> str:
         moderators=sorted({*moderators, *filter(None, [wanted.moderator])}),
         exports=exports,
         kinds=_KINDS,
-        actor_kinds={ActorKind.WORKER: "the service", ActorKind.MODERATOR: "people"},
+        actor_kinds=_ACTOR_KINDS,
         statuses=Status,
         reasons=sorted({*HEADS, *ModeratorReason, *(rule.__name__ for rule in DECIDERS)}),
         words=sentences,

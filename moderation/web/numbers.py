@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from moderation import numbers
 from moderation.clock import now_ms
-from moderation.domain import ActorKind, Status
+from moderation.domain import PEOPLE, ActorKind, Status
 from moderation.errors import FieldError, InvalidInput
 from moderation.event_schemas import Since
 from moderation.numbers import Decided, Figures, Judged, Share, share
@@ -125,7 +125,7 @@ def _date(day: int) -> datetime:
 
 
 def _by_person(key: Decided) -> bool:
-    return key.kind == ActorKind.MODERATOR
+    return key.kind in PEOPLE
 
 
 def _counts(figures: Figures) -> Counter[str]:

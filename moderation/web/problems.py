@@ -72,9 +72,14 @@ def _http_exception(error: HTTPException) -> ResponseReturnValue:
     return response
 
 
-def _unexpected(error: Exception) -> Response:
+def note(error: Exception) -> None:
+    """Log what nobody expected."""
     # Only the type and the places: a message may quote what a reader sent.
     frames = traceback.extract_tb(error.__traceback__)
     places = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in frames[-_FRAMES_LOGGED:])
     log.error("a request failed with %s at %s", type(error).__name__, places)
+
+
+def _unexpected(error: Exception) -> Response:
+    note(error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is our mistake, and it has been noted")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moderation.clock import DAY, HOUR, MINUTE, SECOND
-from moderation.domain import ActorKind, EventKind, Standing, Status
+from moderation.domain import PEOPLE, ActorKind, EventKind, Standing, Status
 from moderation.history import EventRecord
 from moderation.web.desk import words
 
@@ -36,7 +36,9 @@ def reason_words(reason: str) -> str:
 
 def actor_words(event: EventRecord) -> str:
     """Who or what did it."""
-    return event.actor if event.actor_kind is ActorKind.MODERATOR else "The service"
+    if event.actor_kind is ActorKind.CLIENT:
+        return f"{event.actor}, at the site,"
+    return event.actor if event.actor_kind in PEOPLE else "The service"
 
 
 def deed(event: EventRecord) -> str:

@@ -157,6 +157,26 @@ GROUPS = (
         ),
     ),
     Group(
+        "Akismet",
+        "For sites that ask over Akismet’s protocol. A held comment is called spam there, unless "
+        "the client is known to keep it waiting: many know nothing between yes and no.",
+        (
+            Field(
+                "akismet_waits",
+                "Keep held comments waiting in WordPress",
+                "WordPress’s Akismet plugin leaves them pending and asks again. Other clients are "
+                "told spam as before.",
+                Kind.CHECKBOX,
+            ),
+            Field(
+                "akismet_discard",
+                "Let clients drop rejected comments",
+                "Some delete them unseen, so that nobody there can correct a mistake.",
+                Kind.CHECKBOX,
+            ),
+        ),
+    ),
+    Group(
         "Notice",
         "Somebody is told when held comments wait for too long, and again when they no longer do: "
         "once for each change, and once an hour at most.",

@@ -119,7 +119,9 @@ def keys(name: str) -> str:
 def give_key(name: str) -> str:
     """One more key, which is shown on the page that answers and never again."""
     with services().database.write() as connection:
-        key = site_settings.give_key(connection, name=name, actor=account().name)
+        key = site_settings.give_key(
+            connection, name=name, actor=account().name, short="akismet" in request.form
+        )
     return _keys(name, key=key)
 
 

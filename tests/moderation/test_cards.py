@@ -3,8 +3,9 @@ from sqlalchemy import event
 from moderation import queue
 from moderation.cards import Card, cards
 from moderation.db import Database
-from moderation.domain import Status
+from moderation.domain import ActorKind, Status
 from moderation.queue import Count
+from moderation.review import Actor, Change, set_status
 from tests.support.comments import add_comment, add_site, held_by_worker
 
 ADVERTISEMENT = "Buy the finest harbour watches at {}, you will never find them any cheaper."
@@ -51,3 +52,12 @@ def test_each_card_has_its_own_author_and_its_own_similar_ones(database: Databas
         (1, 0),
         (2, 1),
     ]
+
+
+def test_who_decided_at_the_site_is_named(database: Database) -> None:
+    comment_id = held_by_worker(database, add_site(database))
+    change = Change(comment_id=comment_id, to=Status.REJECTED, reason="spam")
+    with database.write() as connection:
+        set_status(connection, [change], actor=Actor(ActorKind.CLIENT, "zora"))
+    (card,), _ = cards_of(database, [comment_id])
+    assert card.decided_by == "zora"

@@ -89,6 +89,21 @@ class TestListing:
     ) -> None:
         assert listed(database, **wanted) == [five[number] for number in reversed(found)]
 
+    @pytest.mark.usefixtures("five")
+    def test_what_people_did_at_the_site_is_found_by_their_name_too(
+        self, database: Database, site: int
+    ) -> None:
+        said = add_event(
+            database,
+            add_comment(database, site),
+            at=START + 5 * HOUR,
+            to=HELD,
+            by=ActorKind.CLIENT,
+            actor="zora",
+        )
+        assert listed(database, moderator="zora") == [said]
+        assert listed(database, actor_kind=ActorKind.CLIENT) == [said]
+
     def test_a_site_has_its_own_events_and_several_have_theirs(
         self, database: Database, site: int, five: list[int]
     ) -> None:

@@ -103,6 +103,17 @@ class TestJudging:
         }
         assert figures.waits == {bucket(MINUTE): 1}
 
+    def test_the_word_of_a_sites_own_people_counts_as_a_persons(
+        self, database: Database, site: int
+    ) -> None:
+        held = add_comment(database, site)
+        add_event(database, held, at=MORNING, **HELD_BY_MACHINE)
+        client = ActorKind.CLIENT
+        add_event(database, held, at=MORNING + MINUTE, to=APPROVED, by=client, actor="akismet")
+        figures = total(database)
+        assert figures.judged == {Judged("held", "insult", "model-1", "approved"): 1}
+        assert figures.waits == {bucket(MINUTE): 1}
+
     def test_of_one_day_the_last_word_counts(self, database: Database, site: int) -> None:
         comment = add_comment(database, site)
         add_event(database, comment, at=MORNING, **HELD_BY_MACHINE)

@@ -1,6 +1,7 @@
 """`moderation site …` on a real database."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_a_further_key_works_beside_the_first(database: Database) -> None:
 
     assert len(set(keys)) == 2
     assert all(SiteDirectory(database).by_key(key) for key in keys)
+
+
+def test_a_key_for_akismets_clients_is_12_hexadecimal_digits(database: Database) -> None:
+    run("add", "courier")
+    key = run("key", "courier", "--akismet").output.strip()
+
+    assert re.fullmatch("[0-9a-f]{12}", key)
+    assert SiteDirectory(database).by_key(key)
 
 
 def test_changed_settings_are_stored_and_the_others_stay(database: Database) -> None:

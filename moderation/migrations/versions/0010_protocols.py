@@ -1,4 +1,4 @@
-"""What the protocols of other systems need: callbacks, and secrets that sign calls"""
+"""Callbacks, secrets that sign calls, and events of sites' own people found by their names"""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,18 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _find_by_name(whose: str) -> None:
+    op.drop_index("ix_event_moderator", table_name="event")
+    condition = sa.text(whose)
+    op.create_index(
+        "ix_event_moderator",
+        "event",
+        ["actor", "id"],
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
 
 
 def upgrade() -> None:
@@ -31,8 +43,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name="fk_site_secret_site_id"),
         sa.PrimaryKeyConstraint("site_id", "purpose", name="pk_site_secret"),
     )
+    _find_by_name("actor_kind <> 'worker'")
 
 
 def downgrade() -> None:
+    _find_by_name("actor_kind = 'moderator'")
     op.drop_table("site_secret")
     op.drop_table("callback")

@@ -71,3 +71,9 @@ def test_a_rule_speaks_in_its_own_words_and_once() -> None:
 
 def test_an_unknown_reason_is_told_as_it_is() -> None:
     assert reason_words("some_new_reason") == "some new reason"
+
+
+def test_people_of_the_site_are_told_from_the_desks() -> None:
+    said = replace(HELD, actor_kind=ActorKind.CLIENT, actor="zora")
+    assert actor_words(said) == "zora, at the site,"
+    assert actor_words(replace(said, actor_kind=ActorKind.MODERATOR)) == "zora"

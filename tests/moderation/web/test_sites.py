@@ -83,6 +83,10 @@ class TestSites:
 
 
 class TestKeys:
+    def test_a_key_may_have_the_form_that_akismets_clients_take(self, admin: FlaskClient) -> None:
+        key = secret(send(admin, "/demo/keys", akismet=""))
+        assert re.fullmatch("[0-9a-f]{12}", key)
+
     def test_a_further_key_works_until_it_is_revoked(
         self, admin: FlaskClient, settings: Settings
     ) -> None:
