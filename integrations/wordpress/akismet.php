@@ -77,4 +77,6 @@ function undecided(): array {
 
 if ( defined( 'MODERATION_URL' ) && MODERATION_URL ) {
 	add_filter( 'pre_http_request', __NAMESPACE__ . '\redirect', 10, 3 );
+	// Pictures of the pages that commenters link to, which a browser would fetch from WordPress.com.
+	add_filter( 'akismet_enable_mshots', '__return_false' );
 }

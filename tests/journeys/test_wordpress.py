@@ -289,6 +289,30 @@ def test_what_the_service_would_not_take_is_replaced_and_the_rest_is_left_to_peo
         expect(_status(window.page, "Last error")).to_contain_text("is left to you")
 
 
+def test_who_is_to_know_of_a_comment_gets_one_mail(wordpress: WordPress) -> None:
+    wordpress.php("delete_option('mails');")
+    _submit(wordpress, GOOD.format("ten"))
+    _submit(wordpress, BAD.format("tenth"))
+    published, held = wordpress.php("return get_option('mails');")
+    assert published == '[The Courier] Comment: "Hello world!"'
+    assert held == '[The Courier] Please moderate: "Hello world!"'
+
+
+def test_a_comment_deleted_where_there_is_no_trash_is_rejected(
+    service: Service, wordpress: WordPress
+) -> None:
+    bad = BAD.format("twelfth")
+    _submit(wordpress, bad)
+    id_there = _there(service, wordpress, bad).id
+    wordpress.php(
+        "wp_set_current_user(get_user_by('login', $given[0])->ID);"
+        "wp_delete_comment($given[1], true);",
+        ADMIN,
+        _here(wordpress, bad)["id"],
+    )
+    assert service.status_of(id_there) == "rejected"
+
+
 def test_comments_by_the_rest_api_and_by_xml_rpc_are_asked_about_too(
     service: Service, wordpress: WordPress
 ) -> None:
