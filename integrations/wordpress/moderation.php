@@ -161,6 +161,7 @@ final class Submission {
 
 	/** HTML as plain text that still shows where its links lead. */
 	private static function plain( string $html ): string {
+		$html   = preg_replace( '#<(br|/p|/li|/blockquote)\b[^>]*>#i', "$0\n", $html );
 		$linked = preg_replace_callback(
 			'#<a\s[^>]*?href=(["\'])(.*?)\1[^>]*>(.*?)</a>#is',
 			function ( array $link ): string {
@@ -248,7 +249,7 @@ final class Comments {
 		}
 		self::$expected = false;
 		add_comment_meta( (int) $comment_id, self::WAITING, array( 'referrer' => (string) wp_get_raw_referer() ), true );
-		Outbox::send_now( (int) $comment_id );
+		Outbox::send_now( array( (int) $comment_id ) );
 	}
 
 	/** Take down what a moderator decided here; it is sent when the page is done. */
@@ -264,7 +265,7 @@ final class Comments {
 		if ( in_array( (string) $comment->comment_approved, array( '0', '1' ), true ) && self::is_click( $comment ) ) {
 			self::keep_click( $comment, 'rejected', '' );
 			// Now: in a moment there is no comment left to keep it with.
-			Outbox::send_now( (int) $comment_id );
+			Outbox::send_now( array( (int) $comment_id ) );
 		}
 	}
 
@@ -305,8 +306,8 @@ final class Comments {
 		if ( ! $comment || ! is_array( $waiting ) ) {
 			return;
 		}
+		$click = get_comment_meta( $comment_id, self::CLICK, true );
 		try {
-			$click = get_comment_meta( $comment_id, self::CLICK, true );
 			if ( ! $click || ! get_comment_meta( $comment_id, self::ID, true ) ) {
 				$answer = self::submit( $comment, (string) $waiting['referrer'] );
 				update_comment_meta( $comment_id, self::ID, $answer['id'] );
@@ -319,16 +320,26 @@ final class Comments {
 				// So that older news, still on its way, does not overturn it.
 				update_comment_meta( $comment_id, self::VERSION, (int) $answer['version'] );
 			}
-			self::forget_waiting( $comment_id );
 		} catch ( Refused $refusal ) {
-			self::forget_waiting( $comment_id );
+			self::forget( $comment_id, $click );
 			throw $refusal;
 		}
+		self::forget( $comment_id, $click );
 	}
 
-	private static function forget_waiting( int $comment_id ): void {
-		delete_comment_meta( $comment_id, self::CLICK );
-		delete_comment_meta( $comment_id, self::WAITING );
+	/**
+	 * Nothing waits any more, unless a moderator has clicked while the service was asked.
+	 *
+	 * @param array|string $click What was sent, if anything.
+	 */
+	private static function forget( int $comment_id, $click ): void {
+		if ( $click ) {
+			delete_comment_meta( $comment_id, self::CLICK, wp_slash( $click ) );
+		}
+		wp_cache_delete( $comment_id, 'comment_meta' );
+		if ( ! metadata_exists( 'comment', $comment_id, self::CLICK ) ) {
+			delete_comment_meta( $comment_id, self::WAITING );
+		}
 	}
 
 	private static function submit( WP_Comment $comment, string $referrer ): array {
@@ -472,14 +483,14 @@ final class Outbox {
 		add_action( self::HOOK, array( self::class, 'send_all' ) );
 	}
 
-	/** Send what waits about one comment while somebody waits for it. */
-	public static function send_now( int $comment_id ): void {
+	/** Send what waits about some comments while somebody waits for it. */
+	public static function send_now( array $comment_ids ): void {
 		if ( time() < self::state()['closed_until'] ) {
-			// The service failed a moment ago: this reader shall not wait for it too.
+			// The service failed a moment ago: nobody shall wait for it again.
 			self::schedule();
 			return;
 		}
-		self::send( array( $comment_id ) );
+		self::send( $comment_ids );
 	}
 
 	/** Send it when the page is done: one may decide about many comments. */
@@ -491,7 +502,7 @@ final class Outbox {
 					if ( function_exists( 'fastcgi_finish_request' ) ) {
 						fastcgi_finish_request();
 					}
-					self::send( self::$at_end );
+					self::send_now( self::$at_end );
 				}
 			);
 		}

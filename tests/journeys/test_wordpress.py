@@ -133,6 +133,23 @@ def test_a_good_comment_appears_and_a_bad_one_waits_for_the_desk(
     assert bad in _shown_to_others(wordpress, browser)
 
 
+@pytest.mark.usefixtures("wordpress")
+def test_a_test_message_from_the_desk_arrives(service: Service, browser: Browser) -> None:
+    with browser.window(service.url) as administrator:
+        page = administrator.page
+        page.goto("/desk/sites/demo/webhooks")
+        _sign_in_at_the_desk(page)
+        page.get_by_role("button", name="Send a test").click()
+        sent = page.get_by_role("row").filter(has_text="webhook.test").first
+        expect(sent).to_be_visible()
+
+        def is_answered() -> bool:
+            page.reload()
+            return "Answered 200" in sent.inner_text()
+
+        eventually(is_answered)
+
+
 def test_what_moderators_click_in_wp_admin_becomes_labels_and_does_not_come_back(
     service: Service, wordpress: WordPress, browser: Browser
 ) -> None:
@@ -441,6 +458,8 @@ def test_the_akismet_plugin_is_moderated_here(
         _sign_in(window.page)
         window.page.goto("/wp-admin/edit-comments.php")
         _row_action(window.page, akismet, good, "Mark this comment as spam")
+        window.page.goto("/wp-admin/options-general.php?page=akismet-key-config")
+        expect(window.page.get_by_text("Active", exact=True)).to_be_visible()
     found = next(row for row in _all_there(service) if row.text == good)
     assert found.name == "Ada O'Hara"
     assert found.status == "rejected"
