@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -101,10 +102,11 @@ class WordPress:
             return json.loads(answer.read())
 
     def define(self, name: str, value: str) -> None:
-        """One more constant in its `wp-config.php`."""
+        """Have a constant in its `wp-config.php`, in the place of one of this name."""
         config = self.root / "wp-config.php"
+        others = re.sub(rf"define\( '{name}', .*\);\n", "", config.read_text())
         line = f"define( '{name}', '{value}' );"
-        config.write_text(config.read_text().replace(_CONSTANTS, f"{line}\n{_CONSTANTS}"))
+        config.write_text(others.replace(_CONSTANTS, f"{line}\n{_CONSTANTS}"))
 
     def replace_must_use(self, *plugins: Path) -> None:
         """Have these must-use plugins and no others, besides that of the tests."""
