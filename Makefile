@@ -11,7 +11,7 @@ help: ## Show this list
 run: .venv/run ## Run the service on this machine
 	@$(RUN) -m moderation up
 
-test: .venv/dev ## Run the tests, with branch coverage
+test: .venv/dev .venv/node ## Run the tests, with branch coverage
 	@$(RUN) -m pytest --cov --cov-report=term
 
 check: .venv/dev ## Check format, lint, types, import layers and migrations
@@ -39,7 +39,7 @@ lock: .venv/dev ## Resolve the dependencies anew and write the lock files
 		--group bench -o benchmarks/requirements.lock
 
 clean: ## Remove the environment and what tools left behind; the data folder stays
-	rm -rf .venv .venv-bench .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .venv-bench tests/clients/node_modules .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
@@ -50,6 +50,10 @@ clean: ## Remove the environment and what tools left behind; the data folder sta
 	@echo "Installing the locked dependencies ..."
 	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $@
+
+# Clients written for Node, which tests/clients uses where there is a Node.
+.venv/node: tests/clients/package-lock.json | .venv/bin/python
+	@if command -v npm >/dev/null; then npm ci --silent --prefix tests/clients && touch $@; fi
 
 .venv/dev: requirements-dev.lock | .venv/bin/python
 	@echo "Installing the locked dependencies for development ..."

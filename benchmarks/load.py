@@ -9,7 +9,8 @@ from pathlib import Path
 
 CONNECTIONS = 64
 
-_SCRIPT = Path(__file__).with_name("comments.lua")
+COMMENTS = Path(__file__).with_name("comments.lua")
+CHECKS = Path(__file__).with_name("checks.lua")
 WORDS = Path(__file__).with_name("words.txt")
 
 # wrk needs it to end, when answers are slow.
@@ -61,8 +62,10 @@ def require_wrk() -> None:
         )
 
 
-def post_at_full_speed(target: Target, *, seconds: float) -> Load:
-    """Post comments over `CONNECTIONS` connections, each as soon as the one before is answered.
+def post_at_full_speed(
+    target: Target, *, seconds: float, script: Path = COMMENTS, connections: int = CONNECTIONS
+) -> Load:
+    """Post comments over so many connections, each as soon as the one before is answered.
 
     Raises:
         BenchmarkError: more requests failed than may, so the figures would mean nothing.
@@ -70,11 +73,11 @@ def post_at_full_speed(target: Target, *, seconds: float) -> Load:
     command = [
         "wrk",
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         f"-d{seconds:.0f}s",
         f"--timeout={_GRACE:.0f}s",
         "-s",
-        str(_SCRIPT),
+        str(script),
     ]
     arguments = [target.path, target.key, str(WORDS), str(next(_runs))]
     ended = subprocess.run(

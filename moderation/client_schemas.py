@@ -94,7 +94,9 @@ class ScoreIn(BaseModel):
 class SpanOut(BaseModel):
     """Characters of the text that weighed."""
 
-    start: int = Field(description="The first one's place, counted in code points.")
+    start: int = Field(
+        description="The first one's place in code points, white space around the text aside."
+    )
     end: int = Field(description="The place after the last one.")
     weight: float = Field(description="What it added to the log-odds of `head`.")
 

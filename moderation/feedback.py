@@ -18,9 +18,9 @@ from moderation.domain import (
 )
 from moderation.errors import NotFound
 from moderation.labels import NewLabel
-from moderation.models import Comment, Event, Example
+from moderation.models import Comment, Event, Example, Label
 from moderation.review import Actor, Change, set_status
-from moderation.schemas import TEXT_LENGTH
+from moderation.schemas import TEXT_LENGTH, prose
 
 ACTOR_LENGTH = 64
 
@@ -68,7 +68,8 @@ def teach(
     name: str = "",
     website: str = "",
 ) -> None:
-    """Keep the label of a comment that was never sent here, with the comment as an example.
+    """Keep the label of a comment that was never sent here, with the comment as an example; the
+    same said again adds nothing.
 
     Args:
         origin: the protocol it came by.
@@ -89,12 +90,14 @@ def teach(
                 page=page,
                 name=name,
                 website=website,
-                text=text[:TEXT_LENGTH],
+                text=prose(text)[:TEXT_LENGTH],
                 created_at=now_ms(),
             )
             .returning(Example.id)
         )
         example_id = created.scalar_one()
+    if _last_label(connection, example_id) == unwanted:
+        return
     label = NewLabel(
         site_id=site_id,
         example_id=example_id,
@@ -107,6 +110,16 @@ def teach(
         selection=Selection.PUBLISHED if unwanted >= 0.5 else Selection.REJECTED,
     )
     labels.record(connection, [label])
+
+
+def _last_label(connection: Connection, example_id: int) -> float | None:
+    query = (
+        select(Label.unwanted)
+        .where(Label.example_id == example_id, Label.withdrawn_at.is_(None))
+        .order_by(Label.id.desc())
+        .limit(1)
+    )
+    return connection.scalar(query)
 
 
 def _last_decision(connection: Connection, comment_id: str) -> Any:

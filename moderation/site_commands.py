@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from moderation import deliveries, site_settings, webhook_settings, webhooks
 from moderation.commands import changing, open_database
+from moderation.coral import PROTOCOL
 from moderation.models import Site
 from moderation.policy import SiteSettings
 
@@ -45,6 +46,20 @@ def key(name: str, akismet: bool) -> None:
     """Give the site NAME one more key and print it, this once."""
     with changing() as connection:
         click.echo(site_settings.give_key(connection, name=name, actor=_ACTOR, short=akismet))
+
+
+@site.command("coral-secret")
+@click.argument("name")
+@click.option("--secret", prompt=True, hide_input=True, help="Coral's signing secret.")
+def coral_secret(name: str, secret: str) -> None:
+    """Let Coral's moderation phase ask for the site NAME, with calls that are signed by a secret.
+
+    Coral shows the secret when the phase is added there. An empty one: Coral may ask no more.
+    """
+    with changing() as connection:
+        site_settings.set_secret(
+            connection, name=name, purpose=PROTOCOL, secret=secret.strip(), actor=_ACTOR
+        )
 
 
 @site.command()

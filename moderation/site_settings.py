@@ -7,10 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from moderation.clock import now_ms
-from moderation.errors import Conflict, NotFound
-from moderation.models import QueueNotice, SettingChange, Site
+from moderation.errors import Conflict, FieldError, InvalidInput, NotFound
+from moderation.models import QueueNotice, SettingChange, Site, SiteSecret
 from moderation.policy import SiteSettings
 from moderation.sites import SiteRef, add_key, create_site, new_key, new_short_key, revoke_key
+
+SECRET_LENGTH = 16
+"""Characters of a secret that signs calls, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,33 @@ def take_key(connection: Connection, *, name: str, key_digest: str, actor: str) 
     site = site_named(connection, name, locked=True)
     key = revoke_key(connection, site_id=site.id, key_digest=key_digest)
     record(connection, site.id, actor, [_key_change(key.hint, None)])
+
+
+def set_secret(connection: Connection, *, name: str, purpose: str, secret: str, actor: str) -> None:
+    """What another system signs its calls for this site with from now on; empty: nothing, so that
+    its calls are refused.
+
+    Raises:
+        NotFound: there is no such site.
+        InvalidInput: the secret is too long, or too short to be one.
+    """
+    site = site_named(connection, name, locked=True)
+    if secret and not SECRET_LENGTH <= len(secret) <= 255:
+        raise InvalidInput(FieldError("secret", f"has to have {SECRET_LENGTH} to 255 characters"))
+    place = {"site_id": site.id, "purpose": purpose}
+    connection.execute(delete(SiteSecret).filter_by(**place))
+    if secret:
+        connection.execute(insert(SiteSecret).values(**place, secret=secret))
+    change = _change(f"{purpose} secret", None, f"…{secret[-4:]}" if secret else None)
+    _record(connection, site.id, actor, [change])
+
+
+def secret_of(connection: Connection, site_id: int, purpose: str) -> str | None:
+    """What another system signs its calls for this site with; None for nothing."""
+    query = select(SiteSecret.secret).where(
+        SiteSecret.site_id == site_id, SiteSecret.purpose == purpose
+    )
+    return connection.scalar(query)
 
 
 def history(connection: Connection, site_id: int, *, limit: int) -> list[Recorded]:

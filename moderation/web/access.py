@@ -38,6 +38,10 @@ PUBLIC_ENDPOINTS = frozenset(
         "akismet.get_stats",
         "akismet.connection_test",
         "akismet.compatible_plugins",
+        "perspective.analyze",
+        "perspective.suggest_score",
+        "perspective.discovery",
+        "coral.moderate",
         "demo.article",
         "accounts.sign_in",
         "reference.document",
@@ -46,7 +50,7 @@ PUBLIC_ENDPOINTS = frozenset(
     }
 )
 
-SITE_BLUEPRINTS = frozenset({"comments", "scoring", "akismet"})
+SITE_BLUEPRINTS = frozenset({"comments", "scoring", "akismet", "perspective", "coral"})
 """What readers' browsers and sites' programs call: with a site's key or without, in no session."""
 
 API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})

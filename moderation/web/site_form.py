@@ -253,6 +253,8 @@ def label(name: str) -> str:
         return "Site"
     if name.startswith("webhook"):
         return name.capitalize()
+    if name == "coral secret":
+        return "Coral’s secret"
     field = FIELDS.get(name)
     if field is None:
         return name

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 from moderation import rehearsal, site_settings, sites
 from moderation.classifier import artifact
 from moderation.clock import to_datetime
+from moderation.coral import PROTOCOL
 from moderation.errors import Conflict, InvalidInput
 from moderation.models import Site
 from moderation.policy import SiteSettings
@@ -134,18 +135,40 @@ def take_key(name: str, key_digest: str) -> ResponseReturnValue:
     return redirect(url_for(".keys", name=name), HTTPStatus.SEE_OTHER)
 
 
+@blueprint.post("/<name>/coral")
+def coral_secret(name: str) -> ResponseReturnValue:
+    """Take over the secret with which Coral signs its calls for a site; an empty one ends that."""
+    secret = request.form.get("secret", "").strip()
+    try:
+        with services().database.write() as connection:
+            site_settings.set_secret(
+                connection, name=name, purpose=PROTOCOL, secret=secret, actor=account().name
+            )
+    except InvalidInput as error:
+        return _keys(name, message=error.errors[0].detail), HTTPStatus.UNPROCESSABLE_ENTITY
+    flash("Coral may ask now." if secret else "Coral’s calls are refused now.", "done")
+    return redirect(url_for(".keys", name=name), HTTPStatus.SEE_OTHER)
+
+
 def _list(name: str = "", message: str = "") -> str:
     with services().database.read() as connection:
         names = list(connection.scalars(select(Site.name).order_by(Site.name)))
     return render_template("desk/sites.html", sites=names, name=name, message=message)
 
 
-def _keys(name: str, *, key: str = "") -> str:
+def _keys(name: str, *, key: str = "", message: str = "") -> str:
     with services().database.read() as connection:
         site = site_settings.site_named(connection, name)
         found = sites.keys(connection, site.id)
+        signed = site_settings.secret_of(connection, site.id, PROTOCOL) is not None
     return render_template(
-        "desk/keys.html", site=site, keys=found, key=key, to_datetime=to_datetime
+        "desk/keys.html",
+        site=site,
+        keys=found,
+        key=key,
+        coral=signed,
+        message=message,
+        to_datetime=to_datetime,
     )
 
 

@@ -78,8 +78,8 @@ class TestFeedback:
 
     def test_what_was_never_sent_here_becomes_an_example_once(self, database: Database) -> None:
         site = add_site(database)
-        teach(database, site, 1.0)
-        teach(database, site, 0.0)
+        for unwanted in (1.0, 1.0, 0.0, 0.0):
+            teach(database, site, unwanted)
         with database.read() as connection:
             assert len(connection.execute(select(Example.id)).all()) == 1
             (found,) = labels.effective(connection, site)

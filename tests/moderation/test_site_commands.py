@@ -62,6 +62,17 @@ def test_a_key_for_akismets_clients_is_12_hexadecimal_digits(database: Database)
     assert SiteDirectory(database).by_key(key)
 
 
+def test_corals_secret_is_stored(database: Database) -> None:
+    run("add", "courier")
+    run("coral-secret", "courier", "--secret", "a-secret-of-corals")
+
+    site = SiteDirectory(database).by_name("courier")
+    assert site is not None
+    with database.read() as connection:
+        found = site_settings.secret_of(connection, site.id, "coral")
+    assert found == "a-secret-of-corals"
+
+
 def test_changed_settings_are_stored_and_the_others_stay(database: Database) -> None:
     run("add", "courier")
     run("settings", "courier", "rules.max_links=1", 'rules.banned_words=["casino*"]')

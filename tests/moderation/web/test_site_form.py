@@ -28,6 +28,8 @@ EVERYTHING = SiteSettings.model_validate(
         "reject_above": 0.9,
         "origins": ["https://courier.example", "http://courier.example:8080"],
         "close_after_days": 30,
+        "akismet_waits": True,
+        "akismet_discard": True,
         "notify_url": "https://hooks.example/x?y=z",
         "notify_after_minutes": 15,
     }
@@ -168,5 +170,6 @@ def test_every_group_explains_itself() -> None:
         "Words",
         "Rules",
         "Pages",
+        "Akismet",
         "Notice",
     ]

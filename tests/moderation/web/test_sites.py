@@ -9,7 +9,7 @@ from moderation.app import create_app
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.policy import SiteSettings
-from moderation.site_settings import history, save, site_named
+from moderation.site_settings import history, save, secret_of, site_named
 from moderation.web.site_form import FIELDS, Kind, shown
 from tests.support.decisions import settle
 from tests.support.web import FIELDS as COMMENT
@@ -107,6 +107,24 @@ class TestKeys:
         another.extensions["moderation"].database.close()
         assert "Revoked" in admin.get("/desk/sites/demo/keys").text
         assert send(admin, revoke[0]).status_code == 404
+
+
+class TestCoral:
+    def test_its_secret_is_taken_over_and_never_shown(
+        self, admin: FlaskClient, database: Database
+    ) -> None:
+        assert "Coral’s calls are refused" in admin.get("/desk/sites/demo/keys").text
+        assert send(admin, "/demo/coral", secret="too short").status_code == 422
+        assert send(admin, "/demo/coral", secret=" a-secret-of-corals ").status_code == 303
+        with database.read() as connection:
+            assert secret_of(connection, first_site(admin), "coral") == "a-secret-of-corals"
+        page = admin.get("/desk/sites/demo/keys").text
+        assert "A secret is set" in page
+        assert "a-secret-of-corals" not in page + admin.get("/desk/sites/demo/").text
+        assert send(admin, "/demo/coral", secret="").status_code == 303
+        with database.read() as connection:
+            assert secret_of(connection, first_site(admin), "coral") is None
+        assert send(admin, "/nowhere/coral", secret="").status_code == 404
 
 
 class TestSettings:
