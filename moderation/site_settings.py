@@ -114,8 +114,8 @@ def set_secret(connection: Connection, *, name: str, purpose: str, secret: str, 
     connection.execute(delete(SiteSecret).filter_by(**place))
     if secret:
         connection.execute(insert(SiteSecret).values(**place, secret=secret))
-    change = _change(f"{purpose} secret", None, f"…{secret[-4:]}" if secret else None)
-    _record(connection, site.id, actor, [change])
+    entry = change(f"{purpose} secret", None, f"…{secret[-4:]}" if secret else None)
+    record(connection, site.id, actor, [entry])
 
 
 def secret_of(connection: Connection, site_id: int, purpose: str) -> str | None:
