@@ -228,10 +228,6 @@ class CommentState(BaseModel):
     id: str = Field(description="As the answer to the post gave it.")
     status: Status = Field(description="`held` waits for a moderator; only `approved` is public.")
     created_at: datetime = Field(description="When it was stored.")
-    version: int = Field(
-        description="How often its status has changed. A webhook's message with a smaller one is "
-        "older news."
-    )
 
 
 class PublishedQuery(BaseModel):
