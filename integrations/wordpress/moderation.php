@@ -53,7 +53,8 @@ final class Refused extends RuntimeException {
 /** Talks to the service. */
 final class Service {
 
-	// Seconds to wait for an answer: while a reader waits too, unless MODERATION_TIMEOUT says otherwise, and while nobody does.
+	// Seconds to wait for an answer: while a reader waits too, unless MODERATION_TIMEOUT says otherwise,
+	// and while nobody does.
 	private const PATIENCE      = 3;
 	private const LONG_PATIENCE = 15;
 
@@ -249,7 +250,13 @@ final class Comments {
 		}
 		self::$expected = false;
 		add_comment_meta( (int) $comment_id, self::WAITING, array( 'referrer' => (string) wp_get_raw_referer() ), true );
+		$quiet = function (): bool {
+			return false;
+		};
+		// WordPress sends its mails about a new comment in a moment, by the status that it has then.
+		add_filter( 'notify_post_author', $quiet );
 		Outbox::send_now( array( (int) $comment_id ) );
+		remove_filter( 'notify_post_author', $quiet );
 	}
 
 	/** Take down what a moderator decided here; it is sent when the page is done. */
@@ -368,11 +375,6 @@ final class Comments {
 		if ( ! isset( self::STATUS_HERE[ $answer['status'] ] ) ) {
 			return false;
 		}
-		$quiet = function (): bool {
-			return false;
-		};
-		// WordPress sends its mails about a new comment by itself, once its status is known.
-		add_filter( 'notify_post_author', $quiet );
 		self::locked(
 			$comment_id,
 			function ( WP_Comment $comment ) use ( $answer ): void {
@@ -382,7 +384,6 @@ final class Comments {
 				}
 			}
 		);
-		remove_filter( 'notify_post_author', $quiet );
 		return true;
 	}
 
