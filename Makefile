@@ -19,6 +19,7 @@ check: .venv/dev ## Check format, lint, types, import layers and migrations
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@! command -v php >/dev/null || for file in integrations/*/*.php; do php -l $$file >/dev/null || exit 1; done
 
 audit: .venv/dev ## Look the locked dependencies up in the advisories' database
 	@$(BIN)/pip-audit --disable-pip --require-hashes -r requirements-dev.lock

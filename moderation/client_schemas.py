@@ -14,7 +14,14 @@ from pydantic import (
 
 from moderation.domain import ModeratorReason, Status
 from moderation.feedback import ACTOR_LENGTH
-from moderation.schemas import NAME_LENGTH, TEXT_LENGTH, WEBSITE_LENGTH, Line, prose
+from moderation.schemas import (
+    NAME_LENGTH,
+    TEXT_LENGTH,
+    WEBSITE_LENGTH,
+    CommentState,
+    Line,
+    prose,
+)
 
 SCORED_AT_ONCE = 100
 """Comments that one call may have scored."""
@@ -44,6 +51,14 @@ class FeedbackIn(BaseModel):
     @classmethod
     def _may_be_empty(cls, reason: object) -> object:
         return reason or None
+
+
+class CorrectedState(CommentState):
+    """Where a comment stands after somebody at the site has decided."""
+
+    version: int = Field(
+        description="Rises with each change: a webhook's message with a smaller one is older news."
+    )
 
 
 class TextIn(BaseModel):

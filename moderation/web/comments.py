@@ -1,7 +1,7 @@
 """The website's side: comments come in, published ones go out."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urldefrag, urlencode, urlsplit
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from moderation import feedback, threads
-from moderation.client_schemas import FeedbackIn
+from moderation.client_schemas import CorrectedState, FeedbackIn
 from moderation.clock import to_datetime
 from moderation.domain import Status
 from moderation.errors import (
@@ -96,26 +96,31 @@ def give_feedback(comment_id: str) -> ResponseReturnValue:
             reason=said.reason or "",
             by=said.by,
         )
-    return _state(comment_id)
+    return _answer_with(_standing(comment_id, CorrectedState))
 
 
 @blueprint.get("/<comment_id>")
 def state(comment_id: str) -> ResponseReturnValue:
     """Where a comment stands; whoever knows its id may ask."""
-    return _state(comment_id)
+    found = _standing(comment_id, CommentState)
+    return render_template("state.html", comment=found) if wants_html() else _answer_with(found)
 
 
-def _state(comment_id: str) -> ResponseReturnValue:
-    query = select(Comment.id, Comment.status, Comment.created_at).where(Comment.id == comment_id)
+_State = TypeVar("_State", bound=CommentState)
+
+
+def _standing(comment_id: str, kind: type[_State]) -> _State:
+    query = select(Comment.id, Comment.status, Comment.created_at, Comment.version).where(
+        Comment.id == comment_id
+    )
     with services().database.read() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("there is no such comment")
-    found = CommentState(
-        id=row.id, status=Status(row.status), created_at=to_datetime(row.created_at)
-    )
-    if wants_html():
-        return render_template("state.html", comment=found)
+    return kind.model_validate(row._asdict() | {"created_at": to_datetime(row.created_at)})
+
+
+def _answer_with(found: CommentState) -> ResponseReturnValue:
     return jsonify(found.model_dump(mode="json")), {"Cache-Control": "no-store"}
 
 

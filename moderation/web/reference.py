@@ -9,7 +9,7 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
-from moderation.client_schemas import FeedbackIn, ScoreIn, ScoresOut
+from moderation.client_schemas import CorrectedState, FeedbackIn, ScoreIn, ScoresOut
 from moderation.desk_schemas import (
     AppliedOut,
     CardOut,
@@ -227,7 +227,7 @@ def _feedback() -> dict[str, Any]:
         "parameters": [_comment_id()],
         "requestBody": _body(FeedbackIn),
         "responses": {
-            "200": _answer("Where it stands now.", CommentState),
+            "200": _answer("Where it stands now.", CorrectedState),
             "400": _problem("The body is no JSON object."),
             "401": _problem("The key is not known."),
             "404": _problem("Your site has no such comment."),

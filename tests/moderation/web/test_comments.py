@@ -536,9 +536,10 @@ class TestFeedback:
         response = client.post(f"/v1/comments/{comment_id}/feedback", json=said, headers=KEY)
         assert response.status_code == 200
         assert response.get_json()["status"] == "rejected"
-        assert response.get_json().keys() == {"id", "status", "created_at"}
+        assert response.get_json().keys() == {"id", "status", "created_at", "version"}
         row = row_of(database, comment_id)
         assert (row.status, row.reason) == ("rejected", "spam")
+        assert response.get_json()["version"] == row.version > 0
 
     @pytest.mark.parametrize(
         ("said", "field"),
