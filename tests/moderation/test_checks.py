@@ -12,10 +12,11 @@ from moderation.classifier.prediction import Document
 from moderation.db import Database
 from moderation.domain import Status
 from moderation.errors import Overloaded
-from moderation.policy import Decision
+from moderation.policy import Decision, SiteSettings
 from moderation.queues import DecideNotifier
 from moderation.review import Applied
 from moderation.scorer import Scorer
+from moderation.sites import SiteRef
 from moderation.submissions import NewComment, Submissions
 from tests.support.comments import add_site, events_of, new_comment, row_of
 from tests.support.jobs import waiting_ids
@@ -117,8 +118,9 @@ class TestChecks:
     def test_without_a_model_nothing_is_scored(
         self, database: Database, redis: Redis, no_scorer: Scorer
     ) -> None:
+        nobody = SiteRef(1, "news", SiteSettings())
         with pytest.raises(Overloaded, match="no usable model"):
-            made(database, redis, no_scorer).score([Document(KIND)])
+            made(database, redis, no_scorer).score([Document(KIND)], nobody)
 
     def test_a_comment_sent_again_is_answered_as_it_stands_now(
         self, synchronous: Checks, site: int

@@ -9,8 +9,7 @@ from moderation.errors import InvalidInput
 from moderation.policy import HEADS, SiteSettings
 from moderation.rules import Facts, consult
 from moderation.site_settings import differences
-from moderation.web import site_form
-from moderation.web.site_form import FIELDS, Kind, label, shown, typed
+from moderation.web.site_form import FIELDS, GROUPS, Kind, label, parse, shown, typed
 
 EVERYTHING = SiteSettings.model_validate(
     {
@@ -50,11 +49,6 @@ def sent(settings: SiteSettings, **changes: str) -> MultiDict[str, str]:
         if FIELDS[name].kind is not Kind.CHECKBOX or value
     }
     return MultiDict(fields | changes)
-
-
-def parse(form: MultiDict[str, str]) -> SiteSettings:
-    """What was typed, over settings that have nothing to keep."""
-    return site_form.parse(form, SiteSettings())
 
 
 def wrong(**changes: str) -> dict[str, str]:
@@ -176,7 +170,7 @@ def test_whatever_is_typed_as_words_can_be_searched_for(words: str) -> None:
 
 
 def test_every_group_explains_itself() -> None:
-    assert [group.title for group in site_form.GROUPS] == [
+    assert [group.title for group in GROUPS] == [
         "Thresholds",
         "Words",
         "Rules",
