@@ -83,6 +83,11 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+ERASED = "erased"
+"""The reason with which an erased comment is rejected, by which it is known as one: another's text
+may be empty too."""
+
+
 class EventKind(StrEnum):
     """What an event tells of. Only those of `CHANGING` may change a status."""
 

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, select
 
 from moderation import erasure, site_settings
 from moderation.commands import changing
-from moderation.domain import ActorKind
+from moderation.domain import ERASED, ActorKind
 from moderation.models import Comment
 from moderation.review import Actor
 from moderation.submissions import author_id
@@ -56,7 +56,7 @@ def _wanted(
         site_id = site_settings.site_named(connection, site).id
         return erasure.of_author(connection, site_id, author_id(site_id, email)), {site_id}
     query = select(Comment.id, Comment.site_id).where(
-        Comment.id.in_(comment_ids), Comment.text != ""
+        Comment.id.in_(comment_ids), Comment.reason != ERASED
     )
     found = connection.execute(query).all()
     return [row.id for row in found], {row.site_id for row in found}

@@ -11,12 +11,9 @@ from sqlalchemy import Connection, select, update
 
 from moderation import labels, shadows
 from moderation.clock import now_ms
-from moderation.domain import EventKind, Status
+from moderation.domain import ERASED, EventKind, Status
 from moderation.models import Comment, Event, Example, Label
 from moderation.review import Actor, Change, set_status
-
-ERASED = "erased"
-"""The reason with which an erased comment is rejected."""
 
 # Of an event's evidence, what quotes nothing that was written.
 _KEPT = frozenset(
@@ -29,7 +26,7 @@ _CHUNK = 500
 def of_author(connection: Connection, site_id: int, author: str) -> list[str]:
     """Ids of what an author (`submissions.author_id`) wrote on a site, and is not erased yet."""
     query = select(Comment.id).where(
-        Comment.site_id == site_id, Comment.author_id == author, Comment.text != ""
+        Comment.site_id == site_id, Comment.author_id == author, Comment.reason != ERASED
     )
     return list(connection.scalars(query.order_by(Comment.id)))
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 from moderation import labels
 from moderation.clock import now_ms
 from moderation.db import Database
-from moderation.domain import ActorKind, LabelSource, Selection, Status
+from moderation.domain import ERASED, ActorKind, LabelSource, Selection, Status
 from moderation.ids import new_id
 from moderation.imports import DamagedFile, Format, Imported, Skipped, Source, Verdict, read
 from moderation.imports.records import WEAK
@@ -232,13 +232,15 @@ def _count(report: Report, one: Imported) -> None:
 def _known(connection: Connection, wish: Wish, origin_ids: Sequence[str]) -> dict[str, _Known]:
     """What is here of these ids, comments before examples."""
     found: dict[str, _Known] = {}
-    examples = _with_verdict(Example.id, Example.text, Example.origin_id, Label.example_id).where(
+    examples = _with_verdict(
+        Example.id, Example.text == "", Example.origin_id, Label.example_id
+    ).where(
         Example.site_id == wish.site_id,
         Example.origin == wish.origin,
         Example.origin_id.in_(origin_ids),
     )
     comments = _with_verdict(
-        Comment.id, Comment.text, Comment.idempotency_key, Label.comment_id
+        Comment.id, Comment.reason == ERASED, Comment.idempotency_key, Label.comment_id
     ).where(
         Comment.site_id == wish.site_id,
         Comment.idempotency_key.in_([_key(wish, origin_id) for origin_id in origin_ids]),
@@ -254,7 +256,7 @@ def _known(connection: Connection, wish: Wish, origin_ids: Sequence[str]) -> dic
     return found
 
 
-def _with_verdict(own_id: Any, text: Any, called: Any, labelled: Any) -> Select[Any]:
+def _with_verdict(own_id: Any, is_erased: Any, called: Any, labelled: Any) -> Select[Any]:
     imported = (
         (labelled == own_id) & (Label.source == LabelSource.IMPORT) & Label.withdrawn_at.is_(None)
     )
@@ -262,7 +264,7 @@ def _with_verdict(own_id: Any, text: Any, called: Any, labelled: Any) -> Select[
         select(
             own_id.label("id"),
             called.label("called"),
-            (text == "").label("is_erased"),
+            is_erased.label("is_erased"),
             Label.unwanted,
             Label.strength,
             Label.reason,

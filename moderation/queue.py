@@ -25,7 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from moderation import alike, schemas
-from moderation.domain import Status, is_blind
+from moderation.domain import ERASED, Status, is_blind
 from moderation.errors import FieldError, InvalidInput
 from moderation.models import (
     Comment,
@@ -162,6 +162,11 @@ class Row:
     language: str
     fingerprint: bytes | None
     audit: str
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether its text and its author were removed for good."""
+        return self.reason == ERASED
 
     @property
     def is_blind(self) -> bool:

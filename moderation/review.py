@@ -27,6 +27,7 @@ from moderation.clock import now_ms
 from moderation.db import execute_many, to_json
 from moderation.domain import (
     CHANGING,
+    ERASED,
     PEOPLE,
     ActorKind,
     Audit,
@@ -166,7 +167,7 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
             Comment.uncertainty,
             Comment.harm,
             Comment.language,
-            (Comment.text == "").label("is_erased"),
+            (Comment.reason == ERASED).label("is_erased"),
             Comment.audit,
             Comment.propensity,
         )

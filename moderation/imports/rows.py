@@ -90,7 +90,10 @@ def _csv(source: Source) -> Iterator[tuple[int, Row] | Skipped]:
     lines = source.lines()
     header = next(lines, "").lstrip("\ufeff")
     delimiter = max(",;\t", key=header.count)
-    names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+    except csv.Error as error:
+        raise DamagedFile(f"its first line is no row of CSV: {error}") from None
     # Quotes in a comment may be left open: then the rest of the file would be one field.
     csv.field_size_limit(LONGEST)
     reader = csv.reader(lines, delimiter=delimiter)

@@ -51,9 +51,10 @@ class TestSecret:
 
 
 @on_sqlite
-def test_a_database_that_was_not_migrated_is_not_served(settings: Settings) -> None:
+def test_a_database_that_was_not_migrated_is_not_served(settings: Settings, tmp_path: Path) -> None:
+    empty = settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'empty.sqlite3'}"})
     with pytest.raises(StartupError, match="moderation migrate"):
-        create_app(settings)
+        create_app(empty)
 
 
 @on_sqlite

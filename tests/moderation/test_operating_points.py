@@ -57,7 +57,7 @@ def test_what_is_weighed_again_takes_the_place_of_what_was(database: Database) -
 
 
 def test_a_changed_goal_moves_the_thresholds_in_the_same_transaction(database: Database) -> None:
-    site = add_site(database)
+    site = add_site(database, audit_share=SiteSettings().audit_share)
     keep(database, site)
     assert points(database, site) == {}
 

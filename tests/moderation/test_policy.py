@@ -148,6 +148,7 @@ def test_everything_that_the_decision_stands_on_is_recorded() -> None:
             "standing": None,
         },
         "able": True,
+        "unknown": 0.0,
         "scores": dict.fromkeys(HEADS, 0.1) | {"reject": 0.1235, "spam": 0.9},
         "thresholds": THRESHOLDS | {"spam": 0.7},
     }

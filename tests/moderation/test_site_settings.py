@@ -35,7 +35,7 @@ def save(database: Database, before: SiteSettings, after: SiteSettings) -> None:
 
 
 def test_a_change_is_stored_with_who_made_it_and_what_was_before(database: Database) -> None:
-    site = add_site(database)
+    site = add_site(database, audit_share=SiteSettings().audit_share)
     save(database, SiteSettings(), OTHER)
     save(database, OTHER, SiteSettings())
 
@@ -49,13 +49,13 @@ def test_a_change_is_stored_with_who_made_it_and_what_was_before(database: Datab
 
 
 def test_what_changes_nothing_is_not_recorded(database: Database) -> None:
-    site = add_site(database)
+    site = add_site(database, audit_share=SiteSettings().audit_share)
     save(database, SiteSettings(), SiteSettings())
     assert recorded(database, site) == []
 
 
 def test_nothing_is_overwritten_that_the_changer_has_not_seen(database: Database) -> None:
-    site = add_site(database)
+    site = add_site(database, audit_share=SiteSettings().audit_share)
     save(database, SiteSettings(), OTHER)
     with pytest.raises(Conflict):
         save(database, SiteSettings(), SiteSettings(reject_above=0.9))
@@ -95,7 +95,7 @@ def test_a_site_is_made_with_a_key_that_works(database: Database) -> None:
     ids=repr,
 )
 def test_what_cannot_be_a_site_is_refused(database: Database, name: str, complaint: str) -> None:
-    add_site(database)
+    add_site(database, audit_share=SiteSettings().audit_share)
     with pytest.raises(InvalidInput, match=complaint), database.write() as connection:
         site_settings.add_site(connection, name=name, actor="ada")
     with database.read() as connection:
@@ -103,7 +103,7 @@ def test_what_cannot_be_a_site_is_refused(database: Database, name: str, complai
 
 
 def test_a_key_works_until_it_is_revoked_and_both_are_recorded(database: Database) -> None:
-    site = add_site(database)
+    site = add_site(database, audit_share=SiteSettings().audit_share)
     with database.write() as connection:
         key = site_settings.give_key(connection, name="news", actor="ada")
     assert SiteDirectory(database).by_key(key) is not None
@@ -120,7 +120,7 @@ def test_a_key_works_until_it_is_revoked_and_both_are_recorded(database: Databas
 
 
 def test_a_site_takes_only_its_own_key_and_only_once(database: Database) -> None:
-    add_site(database)
+    add_site(database, audit_share=SiteSettings().audit_share)
     add_site(database, "other")
     digest = sites.digest("other-key")
     with database.write() as connection, pytest.raises(NotFound):

@@ -153,6 +153,10 @@ def _undamaged(path: Path, rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[in
         raise FormatError(f"{path}: damaged: {error}") from error
 
 
+# A quote that is never closed would make one field of the rest of the file.
+_LONGEST_FIELD = 131_072
+
+
 def _read_csv(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
     """Separated by commas, semicolons or tabs, whichever the first line has most of. What is not
     UTF-8 becomes surrogates, by which it is known."""
@@ -161,6 +165,8 @@ def _read_csv(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
         header = text.readline()
         delimiter = max(",;\t", key=header.count)
         names = next(csv.reader([header], delimiter=delimiter), [])
+        # Of the whole process, which other readers set as they need it.
+        csv.field_size_limit(_LONGEST_FIELD)
         reader = csv.reader(text, delimiter=delimiter)
         while True:
             try:

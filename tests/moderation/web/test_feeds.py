@@ -1,4 +1,5 @@
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,9 +29,9 @@ FORMS = pytest.mark.parametrize("form", ["json", "atom"])
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_url(migrated_file: Path, tmp_path: Path) -> str:
     """One kind of database is enough for what this is about."""
-    return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
 
 
 def address(form: str, page: str = PAGE, site: str = "demo") -> str:
