@@ -305,6 +305,8 @@ class Comment(Base):
     harm: Mapped[float] = mapped_column(Float, server_default="0")
     language: Mapped[str] = mapped_column(String(8), server_default="")
     """ISO 639-1 code of the language it was found to be in; empty where that is not known."""
+    trap: Mapped[str] = mapped_column(String(16), server_default="")
+    """The `domain.Trap` that its sender fell into; empty for none."""
 
 
 def is_approved(comment: type[Comment]) -> ColumnElement[bool]:

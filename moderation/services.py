@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from moderation.challenges import Challenges
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.freshness import Freshness
@@ -21,3 +22,4 @@ class Services:
     sites: SiteDirectory
     submissions: Submissions
     freshness: Freshness
+    challenges: Challenges

@@ -56,6 +56,7 @@ class NewComment:
     user_agent: str
     referrer: str
     idempotency_key: str | None
+    trap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +362,7 @@ def _row(
         "ip": comment.ip,
         "user_agent": comment.user_agent,
         "referrer": comment.referrer,
+        "trap": comment.trap,
         "status": Status.PENDING,
         "reason": "",
         "version": 0,

@@ -7,11 +7,13 @@ from moderation.web import (
     account_api,
     accounts,
     comments,
+    cors,
     demo,
     desk,
     desk_api,
     events_api,
     feeds,
+    forms,
     health,
     history,
     numbers,
@@ -25,12 +27,24 @@ from moderation.web import (
 )
 
 _DESK = (accounts, own_account, people, sites, webhooks, desk, history, numbers, scores)
-_MODULES = (comments, feeds, demo, *_DESK, account_api, desk_api, events_api, reference, health)
+_MODULES = (
+    comments,
+    forms,
+    feeds,
+    demo,
+    *_DESK,
+    account_api,
+    desk_api,
+    events_api,
+    reference,
+    health,
+)
 
 
 def register(app: Flask) -> None:
     """Put every blueprint and handler onto the application."""
     problems.register(app)
     access.register(app)
+    cors.register(app)
     for module in _MODULES:
         app.register_blueprint(module.blueprint)

@@ -40,6 +40,8 @@ def test_every_documented_path_answers_as_documented(client: FlaskClient) -> Non
     answers = desk_answers(client, posted.get_json()["id"]) | {
         "submitComment": posted,
         "listComments": client.get("/v1/comments?page=/bridge&site=demo"),
+        "getChallenge": client.get("/v1/challenge?site=demo"),
+        "getForm": client.get("/v1/form?page=/bridge&site=demo"),
         "getComment": client.get(posted.headers["Location"]),
         "getAccount": client.get("/v1/account", headers=moderator_token(client)),
         "getJsonFeed": client.get("/v1/feeds/demo.json?page=https://news.example/"),
