@@ -75,7 +75,7 @@
   /** The address that the page gives itself, or the one it was loaded from. */
   function addressOfPage() {
     const canonical = document.querySelector('link[rel="canonical"]');
-    return canonical ? canonical.href : location.origin + location.pathname;
+    return canonical ? canonical.href : location.href.split("#")[0];
   }
 
   /** The site's own words for an English sentence, with the values in it. */
@@ -220,8 +220,10 @@
 
   /** Show what was posted before the page was loaded again, and is not published yet. */
   function recall() {
-    for (const comment of remembered()) {
-      if (!shown.has(comment.id) && (!comment.parent || shown.has(comment.parent))) {
+    const waiting = remembered().filter(({ id }) => !shown.has(id));
+    remember(waiting);
+    for (const comment of waiting) {
+      if (!comment.parent || shown.has(comment.parent)) {
         follow(mine(comment), comment, "pending", FIRST_PAUSE);
       }
     }
@@ -259,8 +261,9 @@
     if (!document.hidden) {
       try {
         now = (await ask(`v1/comments/${comment.id}`)).status;
-      } catch {
-        // Not reachable at the moment: the next round asks again.
+      } catch (error) {
+        if (error.problem) return; // it is gone
+        // Else the service is not reachable at the moment: the next round asks again.
       }
     }
     follow(own, comment, now, Math.min(pause * 1.5, LONGEST_PAUSE));

@@ -11,7 +11,7 @@ from tests.support.browser import chromium
 from tests.support.service import Service, running_service
 
 # Files of journeys that need a browser.
-_IN_BROWSER = ("test_browser", "test_desk")
+_IN_BROWSER = ("test_browser", "test_desk", "test_embed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -36,7 +36,6 @@ def pytest_terminal_summary(
         )
 
 
-_IN_BROWSER = ("test_browser.py", "test_desk_queue.py")
 _LEFT_OUT = pytest.StashKey[int]()
 
 
