@@ -145,7 +145,7 @@ def trapped(facts: Facts, rules: Rules) -> Finding | None:
             return None
         case Trap.NO_PROOF if not rules.proof_of_work:
             return None
-    return Finding(facts.trap, Verdict.HOLD, _TRAPPED[Trap(facts.trap)])
+    return Finding("trapped", Verdict.HOLD, _TRAPPED[Trap(facts.trap)])
 
 
 def too_long(facts: Facts, rules: Rules) -> Finding | None:

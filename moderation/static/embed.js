@@ -1,5 +1,5 @@
 // The published comments of a page and the form of a reply, on any page of another origin:
-//   <script src="https://comments.example/embed.js" data-site="courier" defer></script>
+//   <script src="…/embed.js" data-site="courier" data-page="/2026/bridge" defer></script>
 // docs/embedding.md describes the attributes, the words, the colours, and the directives that a
 // Content-Security-Policy needs. Nothing of what readers wrote is ever taken for markup.
 "use strict";
@@ -145,13 +145,16 @@
       return;
     }
     const first = found.comments.map((comment) => place(comment, list))[0];
-    const wasMore = next;
+    const isFirst = !next;
     next = found.next;
     more.hidden = !next;
-    if (wasMore) first?.querySelector("article").focus();
     tell(list.children.length ? "" : say("No comments yet."));
-    if (!form) open(found.closed);
-    recall();
+    if (isFirst) {
+      open(found.closed);
+      recall();
+    } else {
+      first?.querySelector("article").focus();
+    }
   }
 
   /** Put a comment and its answers into the list, unless it is there. */
@@ -173,7 +176,7 @@
 
   function article({ id, name, website, text, created_at: at }) {
     const bdi = make("bdi", {}, name);
-    const isLink = /^https?:\/\//i.test(website);
+    const isLink = /^https?:/i.test(website);
     const link = isLink ? make("a", { href: website, rel: "nofollow ugc noopener" }, bdi) : bdi;
     const label = say("Reply to {name}", { name });
     const reply = make("button", { type: "button", class: "quiet", "aria-label": label }, say("Reply"));
@@ -262,7 +265,7 @@
       try {
         now = (await ask(`v1/comments/${comment.id}`)).status;
       } catch (error) {
-        if (error.problem) return; // it is gone
+        if (error.problem?.status === 404) return; // it is gone
         // Else the service is not reachable at the moment: the next round asks again.
       }
     }

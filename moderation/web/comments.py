@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urldefrag, urlencode, urlsplit
+from urllib.parse import urldefrag, urlencode
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from moderation import threads
+from moderation.addresses import origin_of
 from moderation.clock import to_datetime
 from moderation.domain import Status
 from moderation.errors import (
@@ -205,21 +206,12 @@ def _way_back(fields: dict[str, Any], page: str, site: SiteRef, comment_id: str)
         address = forms.form_address(fields | {"site": site.name, "page": page})
     elif page == demo.PAGE:
         address = url_for("demo.article")
-    elif _origin(page) in {*site.settings.origins, request.headers.get("Origin", "")}:
+    elif origin_of(page) in {*site.settings.origins, request.headers.get("Origin", "")}:
         address = urldefrag(page).url
     else:
         return None
     separator = "&" if "?" in address else "?"
     return f"{address}{separator}{urlencode({'comment': comment_id})}#comment-{comment_id}"
-
-
-def _origin(address: str) -> str | None:
-    """Scheme, host and port of a web address; None for anything else."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return None
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else None
 
 
 def _form_page(typed: dict[str, Any]) -> tuple[str, dict[str, Any]]:

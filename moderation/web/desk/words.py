@@ -7,7 +7,7 @@ from typing import Any
 from moderation import policy
 from moderation.cards import Card
 from moderation.classifier.prediction import REJECT, Reason
-from moderation.domain import ModeratorReason, Status, Trap
+from moderation.domain import ModeratorReason, Status
 from moderation.queue import UNKNOWN, Order, Tab
 from moderation.review import Decided
 
@@ -26,11 +26,7 @@ RULES = {
     "blocked_author": "blocked author",
     "banned_word": "banned word",
     "suspect_word": "suspect word",
-    Trap.HONEYPOT: "hidden field filled in",
-    Trap.TOO_FAST: "sent too fast",
-    Trap.BAD_FORM: "form’s token not valid",
-    Trap.NO_FORM: "not from our form",
-    Trap.NO_PROOF: "no proof of work",
+    "trapped": "caught by a trap for programs",
     "too_long": "too long",
     "flood": "flood",
     "duplicate": "repeats another",
@@ -93,8 +89,7 @@ _SUGGESTED = {
     Reason.INSULT: ModeratorReason.ABUSE,
     Reason.IDENTITY_ATTACK: ModeratorReason.HATE,
     Reason.SPAM: ModeratorReason.SPAM,
-    Trap.HONEYPOT: ModeratorReason.SPAM,
-    Trap.BAD_FORM: ModeratorReason.SPAM,
+    "trapped": ModeratorReason.SPAM,
     "too_many_links": ModeratorReason.SPAM,
     "flood": ModeratorReason.SPAM,
     "duplicate": ModeratorReason.DUPLICATE,
