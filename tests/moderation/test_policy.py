@@ -144,6 +144,7 @@ def test_everything_that_the_decision_stands_on_is_recorded() -> None:
             "earlier_from_sender": 0,
             "agreement": 0,
             "standing": None,
+            "trap": "",
         },
         "able": True,
         "scores": dict.fromkeys(HEADS, 0.1) | {"reject": 0.1235, "spam": 0.9},
