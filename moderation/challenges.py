@@ -28,7 +28,7 @@ LASTS = 24 * HOUR
 """As long as a page with a half-written comment may stay open."""
 
 # Iterations of PBKDF2 for one try; one try in 256 succeeds.
-_COST = 2_000
+_COST = 5_000
 _PREFIX = "00"
 
 _LONGEST = 4_000

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
-        description="Signs the moderators' sessions. Empty: kept in the data folder. "
+        description="Signs the moderators' sessions and the forms' tokens. Empty: kept in the data folder. "
         "Set the same one where web processes run on several machines.",
     )
     session_idle_minutes: Annotated[int, Field(ge=1, le=10_080)] = Field(

@@ -61,6 +61,7 @@
     [aria-invalid="true"] { border: 2px solid var(--bad); }
     .message, .required, .failure { color: var(--bad); font-weight: 600; }
     .message { margin: .25rem 0 0; }
+    .failure { margin: 0 0 1rem; }
     .failure:empty { display: none; }
     button {
       min-height: 2.75rem; padding: .4rem 1.2rem; font: inherit; font-weight: 600; cursor: pointer;
