@@ -3,6 +3,15 @@
 from urllib.parse import urlsplit
 
 
+def origin_of(address: str) -> str | None:
+    """Scheme, host and port of a web address; None for anything else."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else None
+
+
 def web_address(text: str) -> str:
     """`text`, if it is the address of something on the web.
 

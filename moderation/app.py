@@ -10,6 +10,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from moderation import logs, web
+from moderation.challenges import Challenges
 from moderation.checks import Checks
 from moderation.config import Settings
 from moderation.db import Database
@@ -40,10 +41,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings.from_environment()
     logs.configure(settings.log_level)
+    secret = _secret_key(settings)
     app = Flask("moderation")
     app.session_interface = Sessions()
     app.config.update(
-        SECRET_KEY=_secret_key(settings),
+        SECRET_KEY=secret,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
         SESSION_COOKIE_NAME="moderation",
@@ -52,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
-    app.extensions["moderation"] = _services(settings)
+    app.extensions["moderation"] = _services(settings, secret)
     web.register(app)
     if settings.trusted_proxies:
         n = settings.trusted_proxies
@@ -68,7 +70,7 @@ def create_warm_app() -> Flask:
     return app
 
 
-def _services(settings: Settings) -> Services:
+def _services(settings: Settings, secret: str) -> Services:
     database = Database(settings.database)
     database.check()
     redis = connect(settings.redis, timeout=_REDIS_TIMEOUT)
@@ -82,6 +84,7 @@ def _services(settings: Settings) -> Services:
         submissions=submissions,
         freshness=Freshness(),
         checks=Checks(database, submissions, notifier, Scorer(settings.model)),
+        challenges=Challenges(secret, redis),
     )
 
 

@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr = Field(
         SecretStr(""),
-        description="Signs the moderators' sessions. Empty: kept in the data folder. "
-        "Set the same one where web processes run on several machines.",
+        description="Signs the moderators' sessions and the forms' tokens. Empty: kept in the data "
+        "folder. Set the same one where web processes run on several machines.",
     )
     session_idle_minutes: Annotated[int, Field(ge=1, le=10_080)] = Field(
         480, description="Minutes without a click after which a moderator has to sign in again."

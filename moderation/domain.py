@@ -128,6 +128,22 @@ class ModeratorReason(StrEnum):
     OTHER = "other"
 
 
+class Trap(StrEnum):
+    """What was odd about the way a browser sent a comment (see `challenges`). Each holds a comment
+    at most: people fall into traps too."""
+
+    HONEYPOT = "honeypot"
+    """A field was filled in that people do not see."""
+    TOO_FAST = "too_fast"
+    """The form came back sooner than anybody types."""
+    BAD_FORM = "bad_form"
+    """The form's token is forged, another site's, too old, or was used before."""
+    NO_FORM = "no_form"
+    """It came without a token: not from a form of ours."""
+    NO_PROOF = "no_proof"
+    """The browser did no work for it, or not the work that it was given."""
+
+
 class Standing(StrEnum):
     """What a moderator thinks of an author on one site."""
 

@@ -132,6 +132,7 @@ def _of_one_site(
             earlier_from_sender=earlier[place],
             agreement=agreements[place],
             standing=Standing(row.standing) if row.standing else None,
+            trap=row.trap,
         )
         yield Pending(
             row.id, settings, facts, prints[place], site.current, site.shadow, points, room
@@ -163,6 +164,7 @@ _PENDING = (
         Comment.name,
         Comment.website,
         Comment.text,
+        Comment.trap,
         _author_approved().label("author_approved"),
         AuthorStanding.standing,
     )

@@ -323,6 +323,8 @@ class Comment(Base):
     """One of `domain.Audit`; empty for most."""
     propensity: Mapped[float | None] = mapped_column(Float)
     """The probability with which it was drawn for the audit; None for what was not drawn."""
+    trap: Mapped[str] = mapped_column(String(16), server_default="")
+    """The `domain.Trap` that its sender fell into; empty for none."""
 
 
 def is_approved(comment: type[Comment]) -> ColumnElement[bool]:

@@ -77,7 +77,8 @@ class SiteSettings(BaseModel):
         "that thresholds may follow from them too.",
     )
     origins: tuple[str, ...] = Field(
-        (), description="Addresses of the site's pages, to which a browser may be sent back."
+        (),
+        description="Addresses of the site's pages: they may ask by script, and be sent back to.",
     )
     close_after_days: int | None = Field(
         None,

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from moderation.domain import Standing
+from moderation.domain import Standing, Trap
 
 # Of 16 bytes, how many must agree. Measured on 2,636 Wikipedia talk comments of 40 letters or
 # more: one word changed is noticed in 97 % of them, two words in 84 %; of unrelated pairs with
@@ -65,6 +65,12 @@ class Rules(BaseModel):
         le=1_000_000,
         description="A comment of more characters is held as too long to judge.",
     )
+    only_our_forms: bool = Field(
+        False, description="Hold what a browser sends from another form than ours."
+    )
+    proof_of_work: bool = Field(
+        False, description="Hold what a browser sends without some seconds of work at most."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class Facts:
     """Bytes of the fingerprint that agree with the most similar recent comment (`similarity`)."""
     standing: Standing | None = None
     """What a moderator thinks of the author on this site."""
+    trap: str = ""
+    """The `Trap` that the sender fell into; empty for none, and for what came with a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,27 @@ def suspect_word(facts: Facts, rules: Rules) -> Finding | None:
     return (
         Finding("suspect_word", Verdict.HOLD, f"has the suspect word “{found}”") if found else None
     )
+
+
+_TRAPPED = {
+    Trap.HONEYPOT: "a field is filled in that people do not see",
+    Trap.TOO_FAST: "the form came back sooner than anybody types",
+    Trap.BAD_FORM: "the form’s token is forged, too old, or was used before",
+    Trap.NO_FORM: "it was not sent from a form of ours",
+    Trap.NO_PROOF: "the browser did no work for it",
+}
+
+
+def trapped(facts: Facts, rules: Rules) -> Finding | None:
+    """Holds what fell into a trap for programs that fill in forms."""
+    match facts.trap:
+        case "":
+            return None
+        case Trap.NO_FORM if not (rules.only_our_forms or rules.proof_of_work):
+            return None
+        case Trap.NO_PROOF if not rules.proof_of_work:
+            return None
+    return Finding("trapped", Verdict.HOLD, _TRAPPED[Trap(facts.trap)])
 
 
 def too_long(facts: Facts, rules: Rules) -> Finding | None:
@@ -168,6 +197,7 @@ DECIDERS: tuple[Decider, ...] = (
     blocked_author,
     banned_word,
     suspect_word,
+    trapped,
     too_long,
     flood,
     duplicate,

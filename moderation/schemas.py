@@ -196,7 +196,25 @@ class SenderIn(BaseModel):
     referrer: Annotated[Line, _at_most(2000)] = Field("", description="Where the reader came from.")
 
 
-class CommentSubmission(CommentIn, SenderIn):
+def _text_or_nothing(value: Any) -> str:
+    # Nobody could correct what they do not see: what is no text is as good as nothing.
+    return value if isinstance(value, str) else ""
+
+
+Unseen = Annotated[str, BeforeValidator(_text_or_nothing)]
+
+
+class FormTraces(BaseModel):
+    """What a form of ours adds. Not looked at when the site's key is sent."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    token: Unseen = Field("", description="From `/v1/challenge`, for one comment.")
+    altcha: Unseen = Field("", description="ALTCHA's payload: the challenge and its solution.")
+    mail_subject: Unseen = Field("", description="Hidden from people: leave it empty.")
+
+
+class CommentSubmission(CommentIn, SenderIn, FormTraces):
     """The body of `POST /v1/comments`."""
 
     site: Line = Field(
@@ -241,6 +259,56 @@ class PublishedQuery(BaseModel):
     site: Line = Field("", max_length=64, description="Your site's name, where no key is sent.")
     after: Line = Field("", max_length=32, description="`next` of the page before.")
     limit: int = Field(50, ge=1, le=200, description="How many conversations.")
+
+
+class SiteQuery(BaseModel):
+    """A query that names a site and nothing else."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    site: Line = Field(min_length=1, max_length=64, description="Your site's name.")
+
+
+class FormQuery(SiteQuery):
+    """The query of `/v1/form`."""
+
+    page: Annotated[Line, AfterValidator(_page)] = Field(
+        min_length=1, description="As it is given when posting."
+    )
+    title: Annotated[Line, _at_most(300)] = Field("", description="The article's title.")
+    parent: Line = Field("", max_length=32, description="The comment to answer.")
+    after: Line = Field("", max_length=32, description="The last conversation that was shown.")
+    comment: Line = Field("", max_length=32, description="The comment that was just posted.")
+
+
+class AltchaParameters(BaseModel):
+    """What to work on. Find a counter for which PBKDF2 of the nonce with the counter behind it (32
+    bits, the highest byte first) begins with the prefix. All bytes are in hexadecimal."""
+
+    algorithm: str = Field(description="`PBKDF2/SHA-256`.")
+    nonce: str = Field(description="The first part of the password.")
+    salt: str = Field(description="The salt.")
+    cost: int = Field(description="Iterations.")
+    keyLength: int = Field(description="Bytes to derive.")  # noqa: N815 - ALTCHA's own name
+    keyPrefix: str = Field(description="How the derived bytes have to begin.")  # noqa: N815
+    expiresAt: int = Field(description="Seconds since 1970.")  # noqa: N815
+    data: dict[str, str] = Field(description="What it is for.")
+
+
+class AltchaChallenge(BaseModel):
+    """A challenge of ALTCHA, version 2: https://altcha.org."""
+
+    parameters: AltchaParameters = Field(description="What to work on.")
+    signature: str = Field(description="Ours: send it back with the parameters as they are.")
+
+
+class FormChallenge(BaseModel):
+    """What a form needs before it may be sent."""
+
+    token: str = Field(description="Send it as `token`; it is good for one comment.")
+    wait_ms: int = Field(description="What is sent sooner than that is held.")
+    lasts_ms: int = Field(description="What is sent later than that is held.")
+    altcha: AltchaChallenge | None = Field(description="Work, if the site asks for it.")
 
 
 class FeedQuery(BaseModel):

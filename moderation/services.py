@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from moderation.challenges import Challenges
 from moderation.checks import Checks
 from moderation.config import Settings
 from moderation.db import Database
@@ -23,3 +24,4 @@ class Services:
     submissions: Submissions
     freshness: Freshness
     checks: Checks
+    challenges: Challenges

@@ -50,6 +50,7 @@ class NewComment:
     author: str = ""
     """What tells its author from others where there is no address; empty where nothing does."""
     callback: "NewCallback | None" = None
+    trap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +338,7 @@ def _row(
         "ip": comment.ip,
         "user_agent": comment.user_agent,
         "referrer": comment.referrer,
+        "trap": comment.trap,
         "status": Status.PENDING,
         "reason": "",
         "version": 0,

@@ -59,7 +59,10 @@ def detect(source: Source) -> Format:
     if beginning.startswith(("[", "{")):
         return Format.WP_LIST if "comment_approved" in beginning else Format.TABLE
     header = beginning.partition("\n")[0]
-    names = {name.strip(' "\r').lower() for name in next(csv.reader([header]), [])}
+    try:
+        names = {name.strip(' "\r').lower() for name in next(csv.reader([header]), [])}
+    except csv.Error:
+        names = set()
     if "comment_approved" in names:
         return Format.WP_LIST
     if any(mark in header for mark in ",;\t"):

@@ -9,12 +9,14 @@ from moderation.web import (
     akismet,
     comments,
     coral,
+    cors,
     demo,
     desk,
     desk_api,
     erasing,
     events_api,
     feeds,
+    forms,
     health,
     history,
     imports,
@@ -48,6 +50,7 @@ _DESK = (
 )
 _API = (
     comments,
+    forms,
     feeds,
     scoring,
     akismet,
@@ -67,5 +70,6 @@ def register(app: Flask) -> None:
     app.request_class = uploads.Request
     problems.register(app)
     access.register(app)
+    cors.register(app)
     for module in _MODULES:
         app.register_blueprint(module.blueprint)

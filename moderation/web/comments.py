@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urldefrag, urlencode, urlsplit
+from urllib.parse import urldefrag, urlencode
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from moderation import feedback, threads
+from moderation.addresses import origin_of
 from moderation.client_schemas import CorrectedState, FeedbackIn
 from moderation.clock import to_datetime
 from moderation.domain import Status
@@ -34,7 +35,7 @@ from moderation.schemas import (
 )
 from moderation.sites import SiteRef
 from moderation.submissions import NewComment
-from moderation.web import demo
+from moderation.web import demo, forms
 from moderation.web.conditional import conditional
 from moderation.web.context import services, wants_html
 from moderation.web.keys import keyed_site
@@ -73,7 +74,7 @@ def submit() -> ResponseReturnValue:
     location = f"{request.path}/{receipt.id}"
     if from_browser:
         return redirect(
-            _way_back(submission.page, site, receipt.id) or location, HTTPStatus.SEE_OTHER
+            _way_back(fields, submission.page, site, receipt.id) or location, HTTPStatus.SEE_OTHER
         )
     body = CommentReceipt(id=receipt.id, status=receipt.status).model_dump_json()
     headers = {"Location": location, "Content-Type": "application/json"}
@@ -146,8 +147,12 @@ def published() -> ResponseReturnValue:
 
 
 def _sent_fields() -> dict[str, Any]:
-    if request.mimetype in _FORMS:
-        return request.form.to_dict()
+    fields = request.form.to_dict() if request.mimetype in _FORMS else _sent_json()
+    # A browser was told by the address whether its page may post: nothing else may count.
+    return fields | {"site": request.args["site"]} if "site" in request.args else fields
+
+
+def _sent_json() -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType("send application/json or an HTML form")
     return _json_object()
@@ -185,7 +190,14 @@ def _new_comment(submission: CommentSubmission, site: SiteRef) -> NewComment:
     # Only a server with the key may speak for somebody else; a browser speaks for itself.
     if "Authorization" in request.headers:
         sender = (submission.ip, submission.user_agent, submission.referrer)
+        trap = None
     else:
+        trap = services().challenges.trap(
+            site.id,
+            token=submission.token,
+            altcha=submission.altcha,
+            honeypot=submission.mail_subject,
+        )
         browser = request.user_agent.string[:500]
         sender = (_address(), browser, (request.referrer or "")[:2000])
     ip, user_agent, referrer = sender
@@ -202,6 +214,7 @@ def _new_comment(submission: CommentSubmission, site: SiteRef) -> NewComment:
         user_agent=user_agent,
         referrer=referrer,
         idempotency_key=_idempotency_key(),
+        trap=trap or "",
     )
 
 
@@ -226,11 +239,13 @@ def _prefers_to_wait() -> bool:
     return any(one.partition("=")[0].strip() == "wait" for one in preferences)
 
 
-def _way_back(page: str, site: SiteRef, comment_id: str) -> str | None:
+def _way_back(fields: dict[str, Any], page: str, site: SiteRef, comment_id: str) -> str | None:
     """The address to send a browser back to: the page it posted from, never any page at all."""
-    if page == demo.PAGE:
+    if fields.get("back") == "form":
+        address = forms.form_address(fields | {"site": site.name, "page": page})
+    elif page == demo.PAGE:
         address = url_for("demo.article")
-    elif _origin(page) in {*site.settings.origins, request.headers.get("Origin", "")}:
+    elif origin_of(page) in {*site.settings.origins, request.headers.get("Origin", "")}:
         address = urldefrag(page).url
     else:
         return None
@@ -238,13 +253,14 @@ def _way_back(page: str, site: SiteRef, comment_id: str) -> str | None:
     return f"{address}{separator}{urlencode({'comment': comment_id})}#comment-{comment_id}"
 
 
-def _origin(address: str) -> str | None:
-    """Scheme, host and port of a web address; None for anything else."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return None
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else None
+def _form_page(typed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The template of the page that the form stood on, and what it needs."""
+    site = services().sites.by_name(typed.get("site", ""))
+    if typed.get("back") == "form" and site and typed.get("page"):
+        return "form.html", forms.form_context(site, typed)
+    if typed.get("page") == demo.PAGE:
+        return "demo.html", demo.context()
+    return "reply.html", {}
 
 
 def _form_again(
@@ -254,8 +270,7 @@ def _form_again(
     wrong_fields = error.errors if isinstance(error, InvalidInput) else ()
     messages = {CommentSubmission.field_of(e.field): e.detail for e in wrong_fields}
     typed = {CommentSubmission.field_of(name): value for name, value in fields.items()}
-    template = "demo.html" if typed.get("page") == demo.PAGE else "reply.html"
-    context = demo.context() if template == "demo.html" else {}
+    template, context = _form_page(typed)
     failure = "" if wrong_fields else str(error)
     page = render_template(template, typed=typed, messages=messages, failure=failure, **context)
     return Response(page, _STATUS_OF[type(error)])

@@ -32,9 +32,12 @@ from moderation.schemas import (
     CommentState,
     CommentSubmission,
     FeedQuery,
+    FormChallenge,
+    FormQuery,
     JsonFeed,
     Problem,
     PublishedQuery,
+    SiteQuery,
     WebhookMessage,
 )
 
@@ -98,6 +101,8 @@ def openapi() -> dict[str, Any]:
             "paths": {
                 "/v1/comments": {"post": _submit(), "get": _published()},
                 "/v1/comments/{id}": {"get": _state()},
+                "/v1/challenge": {"get": _challenge()},
+                "/v1/form": {"get": _form()},
                 "/v1/feeds/{site}.json": {"get": _json_feed()},
                 "/v1/feeds/{site}.atom": {"get": _atom()},
                 "/v1/comments/{id}/feedback": {"post": _feedback()},
@@ -179,6 +184,38 @@ def _state() -> dict[str, Any]:
         "responses": {
             "200": _answer("Its status.", CommentState),
             "404": _problem("There is no such comment."),
+        },
+    }
+
+
+def _challenge() -> dict[str, Any]:
+    return {
+        "operationId": "getChallenge",
+        "summary": "What a form of a page needs before it may be sent",
+        "description": "For browsers that post without a key. A comment without it is held where "
+        "the site's settings say so; one is good for one comment.",
+        "security": [{}],
+        "parameters": _query(SiteQuery),
+        "responses": {
+            "200": _answer("A token, and work if the site asks for it.", FormChallenge),
+            "422": _problem("The site is not known."),
+        },
+    }
+
+
+def _form() -> dict[str, Any]:
+    return {
+        "operationId": "getForm",
+        "summary": "Comments and the form of a reply, as a page",
+        "description": "For readers without JavaScript: link to it from `<noscript>`.",
+        "security": [{}],
+        "parameters": _query(FormQuery),
+        "responses": {
+            "200": {
+                "description": "The page.",
+                "content": {"text/html": {"schema": {"type": "string"}}},
+            },
+            "422": _problem("Parameters are wrong; `errors` names each of them."),
         },
     }
 

@@ -135,6 +135,21 @@ GROUPS = (
                 Kind.NUMBER,
                 "characters",
             ),
+            Field(
+                "rules.only_our_forms",
+                "Hold what a browser sends from other forms than ours",
+                "For websites that use the script tag only. What comes with the website’s key is "
+                "not concerned.",
+                Kind.CHECKBOX,
+            ),
+            Field(
+                "rules.proof_of_work",
+                "Let browsers work for each comment",
+                "The reader’s device calculates for a second or so while the comment is being "
+                "written, which makes mass posting expensive. What comes without it is held, also "
+                "from readers without JavaScript.",
+                Kind.CHECKBOX,
+            ),
         ),
     ),
     Group(
@@ -151,8 +166,8 @@ GROUPS = (
             Field(
                 "origins",
                 "Addresses of the website",
-                "One on each line, such as https://courier.example. A reader who posted from a "
-                "page there is sent back to it.",
+                "One on each line, such as https://courier.example. Their pages may "
+                "show comments by the script tag, and a reader who posted there is sent back.",
                 Kind.LINES,
             ),
             Field(

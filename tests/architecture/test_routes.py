@@ -200,6 +200,7 @@ def test_every_link_on_every_page_leads_somewhere(app: Flask) -> None:
     pages += [f"/desk/comments/{comment_id}/history", "/desk/history", "/desk/numbers"]
     pages += ["/desk/scores?score_from=0&score_to=1"]
     pages += ["/desk/import", f"/desk/comments/{comment_id}/erase", "/desk/history/disagreements"]
+    pages += ["/v1/form?site=demo&page=/demo"]
     pages += ["/desk/account", "/desk/people", "/desk/people/1"]
     pages += ["/desk/sites", "/desk/sites/demo/", "/desk/sites/demo/keys"]
     pages += ["/desk/sites/demo/webhooks"]

@@ -11,7 +11,7 @@ from tests.support.browser import chromium
 from tests.support.service import Service, running_service
 
 # Files of journeys that need a browser.
-_IN_BROWSER = ("test_browser", "test_desk", "test_webhooks", "test_wordpress")
+_IN_BROWSER = ("test_browser", "test_desk", "test_embed", "test_webhooks", "test_wordpress")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -153,6 +153,8 @@ def test_every_page_is_accessible_and_fits(
             f"/demo?comment={held.json['id']}",
             f"/demo?comment={published.json['id']}",
             f"/v1/comments/{held.json['id']}",
+            f"/v1/form?site=demo&page=/demo&comment={held.json['id']}",
+            f"/v1/form?site=demo&page=/demo&parent={published.json['id']}",
             "/docs",
             "/nowhere",
             "/sign-in",

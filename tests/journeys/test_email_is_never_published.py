@@ -107,6 +107,8 @@ def test_no_page_or_header_shows_the_address(service: Service, answers: list[Ans
     paths = [
         "/",
         "/demo",
+        "/v1/form?site=demo&page=/demo",
+        "/v1/challenge?site=demo",
         "/docs",
         "/openapi.json",
         "/health",

@@ -146,6 +146,7 @@ def test_everything_that_the_decision_stands_on_is_recorded() -> None:
             "earlier_from_sender": 0,
             "agreement": 0,
             "standing": None,
+            "trap": "",
         },
         "able": True,
         "unknown": 0.0,

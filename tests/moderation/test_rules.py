@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.domain import Standing
+from moderation.domain import Standing, Trap
 from moderation.rules import (
     DECIDERS,
     NEARLY_THE_SAME,
@@ -20,6 +20,7 @@ from moderation.rules import (
     suspect_word,
     too_long,
     too_many_links,
+    trapped,
 )
 
 
@@ -167,11 +168,12 @@ def test_all_that_speak_are_heard_and_rejection_first() -> None:
             earlier_from_sender=5,
             agreement=16,
             standing=Standing.BLOCKED,
+            trap=Trap.HONEYPOT,
         ),
         rules,
     )
     assert [finding.rule for finding in found] == [decider.__name__ for decider in DECIDERS]
-    assert [finding.verdict for finding in found] == [Verdict.REJECT] * 2 + [Verdict.HOLD] * 6
+    assert [finding.verdict for finding in found] == [Verdict.REJECT] * 2 + [Verdict.HOLD] * 7
 
 
 def test_a_blocked_author_is_rejected_and_a_trusted_one_is_no_newcomer() -> None:
@@ -180,3 +182,18 @@ def test_a_blocked_author_is_rejected_and_a_trusted_one_is_no_newcomer() -> None
     wary = Rules(hold_first_comment=True)
     assert consult(facts(author_approved=False, standing=Standing.TRUSTED), wary) == []
     assert len(consult(facts(author_approved=False), wary)) == 1
+
+
+@pytest.mark.parametrize("trap", Trap)
+def test_who_falls_into_a_trap_is_held_where_the_site_asks_for_it(trap: Trap) -> None:
+    usual = {"honeypot", "too_fast", "bad_form"}
+    for rules, holds in (
+        (Rules(), usual),
+        (Rules(only_our_forms=True), usual | {"no_form"}),
+        (Rules(proof_of_work=True), set(Trap)),
+    ):
+        finding = trapped(facts(trap=trap), rules)
+        assert (finding is not None) == (trap in holds)
+        if finding:
+            assert finding.verdict is Verdict.HOLD
+    assert trapped(facts(), Rules(only_our_forms=True, proof_of_work=True)) is None

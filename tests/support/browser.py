@@ -43,14 +43,15 @@ class Browser:
         self._browser = browser
 
     @contextmanager
-    def window(self, url: str, **options: Any) -> Iterator["Window"]:
-        """A window without cookies, on the service at `url`; further options are Playwright's.
+    def window(self, url: str, *also: str, **options: Any) -> Iterator["Window"]:
+        """A window without cookies, on the website at `url`, whose pages may ask the hosts `also`;
+        further options are Playwright's.
 
         When it closes, its pages have complained of nothing and asked no other host.
         """
         context = self._browser.new_context(base_url=url, **options)
         context.set_default_timeout(20_000)
-        window = Window(context, url)
+        window = Window(context, (url, *also))
         yield window
         context.close()
         assert window.complaints == []
@@ -60,10 +61,10 @@ class Browser:
 class Window:
     """One page, and what it did that it should not."""
 
-    def __init__(self, context: BrowserContext, url: str) -> None:
+    def __init__(self, context: BrowserContext, hosts: tuple[str, ...]) -> None:
         self.complaints: list[str] = []
         self.strange_requests: list[str] = []
-        self._url = url
+        self._hosts = tuple(f"{host}/" for host in hosts)
         self.page: Page = context.new_page()
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -96,5 +97,5 @@ class Window:
             self.complaints.append(message.text)
 
     def _on_request(self, request: Request) -> None:
-        if not request.url.startswith((self._url + "/", "data:")):
+        if not request.url.startswith((*self._hosts, "data:")):
             self.strange_requests.append(request.url)

@@ -42,6 +42,8 @@ def test_every_documented_path_answers_as_documented(client: FlaskClient) -> Non
     answers = desk_answers(client, posted.get_json()["id"]) | {
         "submitComment": posted,
         "listComments": client.get("/v1/comments?page=/bridge&site=demo"),
+        "getChallenge": client.get("/v1/challenge?site=demo"),
+        "getForm": client.get("/v1/form?page=/bridge&site=demo"),
         "getComment": client.get(posted.headers["Location"]),
         "giveFeedback": client.post(feedback, json={"status": "held"}, headers=KEY),
         "score": client.post("/v1/score", json={"text": FIELDS["text"]}, headers=KEY),

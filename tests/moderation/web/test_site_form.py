@@ -22,6 +22,8 @@ EVERYTHING = SiteSettings.model_validate(
             "flood_comments": 2,
             "flood_seconds": 3,
             "max_length": 4,
+            "only_our_forms": True,
+            "proof_of_work": True,
         },
         "thresholds": dict.fromkeys(HEADS, 0.25),
         "reject_above": 0.9,
