@@ -64,8 +64,8 @@ def press(client: FlaskClient, run: str, button: str) -> Any:
 
 
 def work(redis: Redis) -> None:
-    """Do the jobs that wait, as a worker does."""
-    waiting = queue(redis, QueueName.MAINTENANCE)
+    """Do the jobs that wait, as the trainer does."""
+    waiting = queue(redis, QueueName.TRAIN)
     for job in waiting.get_jobs():
         job.perform()
     waiting.empty()
@@ -177,10 +177,11 @@ def test_an_import_that_was_interrupted_is_begun_anew(
 ) -> None:
     run = upload(desk, wxr(wp_comment(1)), history="on").location
     # Redis has lost its data.
-    queue(redis, QueueName.MAINTENANCE).empty()
+    queue(redis, QueueName.TRAIN).empty()
     assert "Begin anew" in desk.get(run).text
     press(desk, run, "go-on")
     work(redis)
+    assert "<bdi>https://old.example/2024/bridge/</bdi>" in desk.get(run).text
     press(desk, run, "go-on")
     with monkeypatch.context() as broken:
         broken.setattr("moderation.importing._try_to_store", None)
