@@ -1,6 +1,7 @@
 """The migration guides, run as they stand there, each from its first block to its last.
 
-Blocks of `sh`, `python` and, where there is Node, `js` are run; an `output` block says what the one before has to print.
+Blocks of `sh`, `python` and, where there is Node, `js` are run; an `output` block says what the one
+before has to print.
 """
 
 import gzip
@@ -14,20 +15,21 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
+from moderation.policy import SiteSettings
+from moderation.sites import create_site
 from tests.support.exports import HEAD
-from tests.support.service import ROOT, SITE_KEY, Service
+from tests.support.service import ROOT, Service
 
 GUIDES = ROOT / "docs" / "migrating"
 ADDRESS = "https://comments.example.org"
+KEY = "key-of-who-follows-a-guide"
 RUNNERS = {
     "sh": ["bash", "-euo", "pipefail", "-c"],
     "python": [sys.executable, "-c"],
     "js": ["node", "-e"],
 }
 ENVIRONMENT = {
-    "KEY": SITE_KEY,
+    "KEY": KEY,
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     "PYTHONPATH": str(ROOT),
 }
@@ -69,6 +71,11 @@ def follow(guide: str, service: Service, folder: Path) -> None:
 
 
 def test_from_perspective(service: Service, tmp_path: Path) -> None:
+    database = service.database()
+    with database.write() as connection:
+        create_site(connection, name="of-google", key=KEY, settings=SiteSettings())
+    database.close()
+
     follow("from-perspective.md", service, tmp_path)
 
 
@@ -123,13 +130,13 @@ def test_from_isso(service: Service, tmp_path: Path) -> None:
             CREATE TABLE comments (tid REFERENCES threads(id), id INTEGER PRIMARY KEY,
                 parent INTEGER, created FLOAT NOT NULL, modified FLOAT, mode INTEGER,
                 remote_addr VARCHAR, text VARCHAR, author VARCHAR, email VARCHAR, website VARCHAR,
-                likes INTEGER DEFAULT 0, dislikes INTEGER DEFAULT 0, voters BLOB NOT NULL DEFAULT '',
-                notification INTEGER DEFAULT 0);
+                likes INTEGER DEFAULT 0, dislikes INTEGER DEFAULT 0,
+                voters BLOB NOT NULL DEFAULT '', notification INTEGER DEFAULT 0);
             INSERT INTO threads VALUES (1, '/blog/bridge/', 'The bridge'),
                 (2, '/blog/boats/', 'Boats');
             INSERT INTO comments (tid, id, parent, created, mode, remote_addr, text, author, email)
-            VALUES (1, 1, NULL, 1717660800.5, 1, '203.0.113.0', 'The old bridge had a **tram** line.',
-                    'Zoë', 'zoe@example.org'),
+            VALUES (1, 1, NULL, 1717660800.5, 1, '203.0.113.0',
+                    'The old bridge had a **tram** line.', 'Zoë', 'zoe@example.org'),
                    (1, 2, 1, 1717660801.5, 1, '203.0.113.0', 'It had, until 1961.', 'Per', NULL),
                    (2, 3, NULL, 1717660802.5, 1, '203.0.113.0', 'Which boats?', NULL, NULL),
                    (2, 4, NULL, 1717660803.5, 2, '203.0.113.0', 'These boats.', 'Ann', NULL);
