@@ -1,4 +1,5 @@
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,9 +29,9 @@ FORMS = pytest.mark.parametrize("form", ["json", "atom"])
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_url(migrated_file: Path, tmp_path: Path) -> str:
     """One kind of database is enough for what this is about."""
-    return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
 
 
 def address(form: str, page: str = PAGE, site: str = "demo") -> str:
@@ -105,6 +106,14 @@ def test_a_json_feed_has_what_the_format_asks_for(client: FlaskClient, database:
         "authors": [{"name": "Zoë", "url": "https://zoe.example"}],
         "_moderation": {"page": f"{PAGE}#top", "parent": None},
     }
+
+
+def test_a_comment_without_a_name_is_called_by_its_page(
+    client: FlaskClient, database: Database
+) -> None:
+    publish(database, first_site(client), name="")
+    (item,) = client.get(address("json")).get_json()["items"]
+    assert item["title"] == PAGE
 
 
 def test_an_atom_feed_has_what_the_format_asks_for(client: FlaskClient, database: Database) -> None:

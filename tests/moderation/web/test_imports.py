@@ -64,7 +64,7 @@ def press(client: FlaskClient, run: str, button: str) -> Any:
 
 
 def work(redis: Redis) -> None:
-    """Do the jobs that wait, as the trainer does."""
+    """Do the jobs that wait, as a worker does."""
     waiting = queue(redis, QueueName.TRAIN)
     for job in waiting.get_jobs():
         job.perform()
