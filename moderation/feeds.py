@@ -48,8 +48,8 @@ class Entry:
 
     @property
     def heading(self) -> str:
-        """What it is called in a list."""
-        return f"{self.name} on {self.title or self.page}"
+        """What it is called in a list. Some that were imported have no name."""
+        return " on ".join(filter(None, (self.name, self.title or self.page)))
 
 
 @dataclass(frozen=True, slots=True)

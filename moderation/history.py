@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from moderation.clock import MINUTE, SECOND, now_ms
 from moderation.db import Database
-from moderation.domain import ActorKind, EventKind, Status, is_blind
+from moderation.domain import ERASED, ActorKind, EventKind, Status, is_blind
 from moderation.models import Account, Comment, Event, Export, Site, Thread, is_remark
 
 SETTLING = 2 * SECOND
@@ -95,8 +95,14 @@ class CommentRecord:
     text: str
     created_at: int
     status: Status
+    reason: str
     version: int
     audit: str
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether its text and its author were removed for good."""
+        return self.reason == ERASED
 
     @property
     def is_blind(self) -> bool:
@@ -140,6 +146,7 @@ def of_comment(
             Comment.text,
             Comment.created_at,
             Comment.status,
+            Comment.reason,
             Comment.version,
             Comment.audit,
         )

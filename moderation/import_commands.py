@@ -48,6 +48,14 @@ def _columns(_context: Any, _option: Any, values: tuple[str, ...]) -> dict[str, 
     metavar="FIELD=COLUMN",
     help="Which column of a table holds what, as in text=body.",
 )
+@click.option(
+    "--page",
+    "pages",
+    nargs=2,
+    multiple=True,
+    metavar="THERE HERE",
+    help="Pages whose address begins with THERE have one that begins with HERE; may be repeated.",
+)
 def import_(
     form: str,
     file: Path,
@@ -59,6 +67,7 @@ def import_(
     origin: str | None,
     encoding: str | None,
     columns: dict[str, str],
+    pages: tuple[tuple[str, str], ...],
 ) -> None:
     """Bring in the comments that FILE has, for the service to learn from.
 
@@ -79,6 +88,7 @@ def import_(
         history=history,
         encoding=encoding,
         columns=columns,
+        pages=dict(pages),
     )
     report = _with_bar("Reading", database, wish, dry=True)
     click.echo(_told(report, wish, file.name))
@@ -130,6 +140,8 @@ def _told(report: Report, wish: Wish, file: str) -> str:
     for reason, (count, *where) in sorted(report.skipped.items(), key=lambda one: -one[1][0]):
         more = ", …" if count > len(where) else ""
         lines.append(f"  {count:>9,} skipped, {reason}: line {', '.join(map(str, where))}{more}")
+    if report.pages:
+        lines += ["Below pages such as", *(f"  {page}" for page in report.pages)]
     if report.damage:
         lines.append(f"Not all of the file was read: {report.damage}.")
     return "\n".join(lines)

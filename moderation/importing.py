@@ -5,7 +5,7 @@ is done again, because nothing comes in twice.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +32,9 @@ _BATCH = 1_000
 # Lines that are named for each reason.
 _LINES = 5
 
+# Pages that are named.
+_PAGES = 5
+
 Progress = Callable[[float, "Report"], None]
 
 
@@ -48,6 +51,14 @@ class Wish:
     """Whether they become comments of the site, and not only examples."""
     encoding: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """By how a page's address begins there, how it begins here."""
+
+    def page(self, address: str) -> str:
+        """The address here of a page there; the longest beginning that fits counts."""
+        fitting = [there for there in self.pages if address.startswith(there)]
+        there = max(fitting, key=len, default="")
+        return self.pages.get(there, "") + address.removeprefix(there)
 
 
 @dataclass(slots=True)
@@ -68,6 +79,8 @@ class Report:
     """What was erased here, and stays out."""
     skipped: dict[str, list[int]] = field(default_factory=dict)
     """By reason: how many, and the first lines."""
+    pages: list[str] = field(default_factory=list)
+    """The first pages below which comments would stand, as the site has to ask for them."""
     damage: str = ""
     """Why not the whole file was read."""
 
@@ -82,6 +95,11 @@ class Report:
         counted[0] += 1
         if len(counted) <= _LINES:
             counted.append(found.line)
+
+    def note(self, page: str) -> None:
+        """Keep the address of a page, if it is one of the first."""
+        if page not in self.pages and len(self.pages) < _PAGES:
+            self.pages.append(page)
 
     def to_json(self) -> dict[str, Any]:
         """As it is kept; `Report(**…)` reads it."""
@@ -126,7 +144,14 @@ def _comments(source: Source, wish: Wish, report: Report) -> Iterator[Imported]:
         elif wish.history and not found.page:
             report.skip(Skipped("no page, below which it could stand", found.line))
         else:
-            yield found
+            yield _moved(found, wish, report)
+
+
+def _moved(found: Imported, wish: Wish, report: Report) -> Imported:
+    page = wish.page(found.page)
+    if wish.history:
+        report.note(page)
+    return replace(found, page=page) if wish.pages else found
 
 
 def _batches(comments: Iterator[Imported]) -> Iterator[list[Imported]]:

@@ -35,7 +35,11 @@ def _post(post: Element, threads: Mapping[str, tuple[str, str]]) -> Imported | S
         created=post.get("createdAt"),
         ip=post.get("ipAddress"),
     )
-    return imported(raw, _verdict(post))
+    verdict = _verdict(post)
+    # Not in Disqus's own description of its format; what says so must not come in as published.
+    if not verdict.unwanted and post.get("isApproved") == "false":
+        return Skipped("nobody has decided about it there", post.line)
+    return imported(raw, verdict)
 
 
 def _named(post: Element, child: str) -> str:

@@ -39,6 +39,18 @@ def examples(database: Database) -> int:
         return connection.scalar(select(func.count()).select_from(Example)) or 0
 
 
+def test_the_pages_below_which_comments_would_stand_are_shown(
+    database: Database, export: Path
+) -> None:
+    add_site(database)
+    words = ["--site", "news", "--dry-run", "--page", "https://old.example/2024", "/articles"]
+
+    assert "/articles/bridge/" not in run("import", "auto", export, *words).output
+    assert "Below pages such as\n  /articles/bridge/\n" in (
+        run("import", "auto", export, *words, "--history").output
+    )
+
+
 def test_nothing_comes_in_before_one_has_seen_what_would(database: Database, export: Path) -> None:
     add_site(database)
 

@@ -11,7 +11,7 @@ from moderation.db import Database
 from moderation.domain import ActorKind, LabelSource, Selection, Status
 from moderation.importing import Report, Wish, bring_in
 from moderation.imports import Format
-from moderation.models import Comment, Example, Label
+from moderation.models import Comment, Example, Label, Thread
 from moderation.review import Actor, Change, set_status
 from moderation.submissions import author_id
 from tests.support.comments import MODERATOR, add_comment, add_site, events_of, row_of
@@ -99,6 +99,25 @@ def test_a_second_run_brings_what_is_new_and_labels_that_changed(
     assert bring_in(database, wish(path, site, origin="other blog"), dry=False).new == 3
 
 
+def test_pages_get_the_addresses_that_the_site_asks_for(
+    database: Database, site: int, tmp_path: Path
+) -> None:
+    moved, longer, elsewhere = "http://old.example/a=b", "http://old.example/new/c", "/d"
+    pages = {"http://old.example/": "https://courier.example/", "http://old.example/new": ""}
+    path = tmp_path / "table.csv"
+    rows = [f"{n},text {n},ok,{page}" for n, page in enumerate((moved, longer, elsewhere, moved))]
+    written(path, "\n".join(["id,text,label,page", *rows]))
+    table = wish(path, site, form=Format.TABLE, history=True, pages=pages)
+
+    report = bring_in(database, table, dry=True)
+    assert report.pages == ["https://courier.example/a=b", "/c", "/d"]
+    assert bring_in(database, table, dry=False) == report
+
+    with database.read() as connection:
+        found = connection.scalars(select(Thread.page).order_by(Thread.id)).all()
+    assert list(found) == report.pages
+
+
 def test_an_id_that_comes_twice_in_a_file_comes_in_once(
     database: Database, site: int, tmp_path: Path
 ) -> None:
@@ -165,7 +184,8 @@ def test_history_comes_in_with_threads_times_names_and_events(
     assert effective(database, site)["What number 3 has to say."].key == spam.id
     authors = {number: row.author_id for number, row in imported_rows(database).items()}
     assert authors["1"] == authors["3"] == author_id(site, "zoe@example.org") != authors["2"]
-    assert bring_in(database, wish(path, site, history=True), dry=False) == Report(known=3)
+    again = bring_in(database, wish(path, site, history=True), dry=False)
+    assert again == Report(known=3, pages=[PAGE])
 
 
 def test_answers_that_come_before_what_they_answer_find_it(
@@ -257,5 +277,5 @@ def test_what_is_erased_here_stays_out(
 
     for again in (history, not history):
         report = bring_in(database, wish(path, site, history=again), dry=False)
-        assert report == Report(erased=1)
+        assert report == Report(erased=1, pages=[PAGE] if again else [])
     assert effective(database, site) == {}

@@ -166,6 +166,7 @@ def test_posts_of_disqus_are_read_with_their_thread(reading: Reading) -> None:
         post(101, '<a href="http://pills.example" rel="nofollow">here</a>', spam=True),
         post(102, "<p>gone</p>", '<parent dsq:id="100"/>', deleted=True),
         post(103, ""),
+        post(104, "<p>waits</p>", "<isApproved>false</isApproved>"),
     )
     found = reading(text)
     fine, spam, gone = comments(found)
@@ -180,7 +181,7 @@ def test_posts_of_disqus_are_read_with_their_thread(reading: Reading) -> None:
     assert spam.text == "here (http://pills.example)"
     assert (spam.verdict.unwanted, spam.verdict.reason) == (1, "spam")
     assert (gone.verdict.unwanted, gone.verdict.strength, gone.parent) == (1, WEAK, "100")
-    assert skipped(found) == {"no text": [9]}
+    assert skipped(found) == {"no text": [9], "nobody has decided about it there": [10]}
 
 
 @pytest.fixture

@@ -108,6 +108,14 @@ def test_a_json_feed_has_what_the_format_asks_for(client: FlaskClient, database:
     }
 
 
+def test_a_comment_without_a_name_is_called_by_its_page(
+    client: FlaskClient, database: Database
+) -> None:
+    publish(database, first_site(client), name="")
+    (item,) = client.get(address("json")).get_json()["items"]
+    assert item["title"] == PAGE
+
+
 def test_an_atom_feed_has_what_the_format_asks_for(client: FlaskClient, database: Database) -> None:
     comment = publish(database, first_site(client))
     response = client.get(address("atom"))

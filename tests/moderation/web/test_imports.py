@@ -181,6 +181,7 @@ def test_an_import_that_was_interrupted_is_begun_anew(
     assert "Begin anew" in desk.get(run).text
     press(desk, run, "go-on")
     work(redis)
+    assert "<bdi>https://old.example/2024/bridge/</bdi>" in desk.get(run).text
     press(desk, run, "go-on")
     with monkeypatch.context() as broken:
         broken.setattr("moderation.importing._try_to_store", None)
