@@ -1,9 +1,10 @@
 """Fits a site's own weights on top of a general model.
 
 The general model is where the fit starts from and what it is drawn back to: without labels nothing
-changes. How far labels may move it is found from what they say of one another across pages and
-times: several moves are averaged, each with the share that it earns where it did not see the
-labels, and staying where we are has a head start.
+changes. The factors of its heads always follow the labels a little; how far they, and weights of
+the site's own, may move is found from what labels say of one another across pages and times:
+several moves are averaged, each with the share that it earns where it did not see the labels, and
+the least of them has a head start.
 """
 
 import math
@@ -51,8 +52,8 @@ FOLDS = 5
 LARGEST_PAGE, PIECES = 0.5, 10
 """A page with more than this share of the labels is cut into pieces of time, this many for all."""
 
-CONFIDENCE, HEAD_START = 0.975, 3.0
-"""How sure it must be that a move is better than to stay, and how much better it must seem, in
+CONFIDENCE, HEAD_START = 0.9, 3.0
+"""How sure it must be that a move is better than `START`, and how much better it must seem, in
 log-likelihood."""
 
 FACTOR_SIZE, SHIFT_SIZE = 0.5, 2.0
@@ -69,22 +70,20 @@ _REJECT = HEADS.index(REJECT)
 @dataclass(frozen=True, slots=True)
 class Move:
     """How far labels may move the general model: standard deviations, before labels, of what is
-    added to the factors of its heads, and of the site's own weights."""
+    added to the factors of its heads, in units of the factor that scaling left to `reject`, and of
+    the site's own weights."""
 
     heads: float
     features: float
 
 
-STAY = Move(0.0, 0.0)
+START = Move(0.2, 0.0)
 MOVES = (
-    Move(0.1, 0.0),
-    Move(0.3, 0.0),
-    Move(1.0, 0.0),
-    Move(0.1, 0.2),
-    Move(0.3, 0.2),
-    Move(0.3, 0.5),
-    Move(0.3, 1.2),
-    Move(1.0, 3.0),
+    Move(0.8, 0.0),
+    Move(0.8, 0.2),
+    Move(0.8, 0.5),
+    Move(0.8, 1.2),
+    Move(0.8, 3.0),
 )
 
 _LEAST_SHARE = 0.001
@@ -221,9 +220,10 @@ class _Table:
             )
             self.matrix = csr_array(features.fit_transform(documents))
             self.buckets, self.idf = features.buckets_, features.idf_
-        heads = csr_array(self.general.astype(np.float32))
-        self.wide = csr_array(hstack([self.matrix, heads], format="csr"))
-        self.heads = heads
+        # Centred, for else what is learnt of a head's factor is the share of unwanted comments.
+        self.centre = self.weights @ self.general / max(self.weights.sum(), 1.0)
+        self.heads = csr_array((self.general - self.centre).astype(np.float32))
+        self.wide = csr_array(hstack([self.matrix, self.heads], format="csr"))
 
 
 def _effective(weights: Floats) -> Floats:
@@ -236,8 +236,8 @@ def _chosen(table: _Table, progress: Progress) -> tuple[dict[Move, float], _Sum]
     """The average of all moves, each with the share that the labels speak for; calibrated on what
     the fits did not see."""
     if not _both(table.shares, table.weights):
-        return {STAY: 1.0}, _fitted(table, table.weights, [STAY])[0]
-    moves = (STAY, *MOVES)
+        return {START: 1.0}, _fitted(table, table.weights, [START])[0]
+    moves = (START, *MOVES)
     unseen = np.zeros((len(moves), len(table.shares)))
     for fold in range(FOLDS):
         held = table.folds == fold
@@ -305,13 +305,14 @@ def _fitted(table: _Table, weights: Floats, moves: Sequence[Move]) -> list[_Sum]
 
     def fitted(move: Move) -> _Sum:
         own = np.zeros(table.matrix.shape[1])
-        if move == STAY or sizes is None:
+        if sizes is None:
             return _Sum(unmoved, own, line.shift)
+        heads = [move.heads * line.factor] * len(HEADS)
         found = ascend(
             table.wide if move.features else table.heads,
             table.shares,
             weights,
-            np.append(move.features * sizes if move.features else [], [move.heads] * len(HEADS)),
+            np.append(move.features * sizes if move.features else [], heads),
             offsets=line.factor * general + line.shift,
             tol=_TOLERANCE,
             max_iter=_MOST_WALKS,
@@ -319,7 +320,8 @@ def _fitted(table: _Table, weights: Floats, moves: Sequence[Move]) -> list[_Sum]
         moved = found.weights.astype(float)
         if move.features:
             own = moved[: -len(HEADS)]
-        return _Sum(unmoved + moved[-len(HEADS) :], own, line.shift + found.intercept)
+        added = moved[-len(HEADS) :]
+        return _Sum(unmoved + added, own, line.shift + found.intercept - table.centre @ added)
 
     return [fitted(move) for move in moves]
 
