@@ -202,7 +202,7 @@ def test_every_link_on_every_page_leads_somewhere(app: Flask) -> None:
     pages += ["/desk/import", f"/desk/comments/{comment_id}/erase", "/desk/history/disagreements"]
     pages += ["/desk/account", "/desk/people", "/desk/people/1"]
     pages += ["/desk/sites", "/desk/sites/demo/", "/desk/sites/demo/keys"]
-    pages += ["/desk/sites/demo/webhooks"]
+    pages += ["/desk/sites/demo/webhooks", "/desk/sites/demo/models"]
     for page in pages:
         text = client.get(page, headers=BROWSER).text
         links = set(re.findall(r'(?:href|src)="(/[^"#]*)', text))

@@ -1,4 +1,4 @@
-// Shows how far an import is, and loads the page anew when it comes to its next step. Without this
+// Shows how far something is, and loads the page anew when it comes to its next step. Without this
 // script the page says how it stood when it was loaded.
 "use strict";
 
@@ -8,12 +8,13 @@ async function follow(bar) {
   try {
     const answer = await fetch(bar.dataset.address, { headers: { Accept: "application/json" } });
     if (answer.ok) {
-      const run = await answer.json();
-      bar.value = run.share;
-      if (run.state !== bar.dataset.state) {
+      const found = await answer.json();
+      if (found.state !== bar.dataset.state) {
         location.reload();
         return;
       }
+      bar.value = found.share;
+      if (found.words) document.getElementById(`${bar.id}-words`).textContent = found.words;
     }
   } catch {
     // Not reachable at the moment: the next round asks again.
@@ -21,4 +22,4 @@ async function follow(bar) {
   setTimeout(follow, PAUSE, bar);
 }
 
-follow(document.getElementById("progress"));
+document.querySelectorAll("progress[data-address]").forEach(follow);
