@@ -208,5 +208,5 @@ def test_every_link_on_every_page_leads_somewhere(app: Flask) -> None:
         links = set(re.findall(r'(?:href|src)="(/[^"#]*)', text))
         assert links
         for link in links:
-            with client.get(link) as response:
+            with client.get(link, follow_redirects=True) as response:
                 assert response.status_code == 200, f"{link} on {page}"

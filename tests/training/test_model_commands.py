@@ -13,10 +13,8 @@ from tests.support.site_models import add_model
 from tests.training.test_retraining import teach
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """Which database it is makes no difference here."""
-    return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+# Which database it is makes no difference here.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
