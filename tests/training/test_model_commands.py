@@ -12,7 +12,6 @@ from tests.support.comments import add_site
 from tests.support.site_models import add_model
 from tests.training.test_retraining import teach
 
-
 # Which database it is makes no difference here.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
