@@ -1,8 +1,13 @@
-// Shows how far something is, and loads the page anew when it comes to its next step. Without this
-// script the page says how it stood when it was loaded.
+// Shows how far something is, and loads the page anew when it comes to its next step, or only says
+// so where the bar has words for it. Without this script the page says how it stood when it was loaded.
 "use strict";
 
 const PAUSE = 1000; // milliseconds
+
+function tell(bar, words, share) {
+  bar.value = share;
+  if (words) document.getElementById(`${bar.id}-words`).textContent = words;
+}
 
 async function follow(bar) {
   try {
@@ -10,11 +15,11 @@ async function follow(bar) {
     if (answer.ok) {
       const found = await answer.json();
       if (found.state !== bar.dataset.state) {
-        location.reload();
+        if (bar.dataset.over) tell(bar, bar.dataset.over, 1);
+        else location.reload();
         return;
       }
-      bar.value = found.share;
-      if (found.words) document.getElementById(`${bar.id}-words`).textContent = found.words;
+      tell(bar, found.words, found.share);
     }
   } catch {
     // Not reachable at the moment: the next round asks again.

@@ -79,7 +79,8 @@ def _guard(sentences: Mapping[str, Mapping[str, Any]]) -> Plot:
 
 
 def _gap(figure: Mapping[str, Any]) -> Plot:
-    top = 0.2 if max(figure[key] for key in _MODELS) <= 0.2 else 1.0
+    widest = max(figure[key] for key in _MODELS)
+    top = next(end for end in (0.1, 0.2, 0.4, 1.0) if end >= widest)
     data = Data(
         "Groups of people treated alike",
         "Widest gap between two groups in the share of harmless sentences naming them that would "
