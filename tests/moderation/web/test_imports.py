@@ -65,7 +65,7 @@ def press(client: FlaskClient, run: str, button: str) -> Any:
 
 def work(redis: Redis) -> None:
     """Do the jobs that wait, as a worker does."""
-    waiting = queue(redis, QueueName.MAINTENANCE)
+    waiting = queue(redis, QueueName.TRAIN)
     for job in waiting.get_jobs():
         job.perform()
     waiting.empty()
@@ -177,7 +177,7 @@ def test_an_import_that_was_interrupted_is_begun_anew(
 ) -> None:
     run = upload(desk, wxr(wp_comment(1)), history="on").location
     # Redis has lost its data.
-    queue(redis, QueueName.MAINTENANCE).empty()
+    queue(redis, QueueName.TRAIN).empty()
     assert "Begin anew" in desk.get(run).text
     press(desk, run, "go-on")
     work(redis)
