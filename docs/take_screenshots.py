@@ -17,6 +17,7 @@ from moderation.clock import DAY, HOUR, SECOND, now_ms
 from moderation.domain import ActorKind, Status
 from moderation.models import Site
 from moderation.policy import HEADS
+from tests.support import newspaper
 from tests.support.browser import running_browser
 from tests.support.comments import add_comment
 from tests.support.events import add_event
@@ -89,6 +90,7 @@ def main() -> None:
                 for path, name in OTHERS.items():
                     window.page.goto(path)
                     _save(window.page, name, whole=False)
+                _model(service, window.page, "desk-model.png")
             with browser.window(service.url, **WIDE | DARK) as window:
                 window.page.goto("/sign-in")
                 _save(window.page, "sign-in.png", whole=False)
@@ -229,6 +231,19 @@ def _settings(page: Page, name: str) -> None:
     page.get_by_role("button", name="Show what it would have done").click()
     page.get_by_role("heading", name="What this change would have done").wait_for()
     _save(page, name, whole=False)
+
+
+def _model(service: Service, page: Page, name: str) -> None:
+    """A model that was trained on invented decisions."""
+    database = service.database()
+    with database.read() as connection:
+        site = connection.execute(select(Site.id).where(Site.name == FIRST_SITE)).scalar_one()
+    newspaper.teach(database, site)
+    database.close()
+    page.goto("/desk/sites/demo/models")
+    page.get_by_role("button", name="Train a new model").click()
+    page.get_by_role("link", name="what came of it").first.click(timeout=180 * SECOND)
+    _save(page, name)
 
 
 def _save(page: Page, name: str, *, whole: bool = True) -> None:

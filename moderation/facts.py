@@ -91,6 +91,14 @@ def gather_held(connection: Connection, site: SiteRef, *, after: str, limit: int
     return found
 
 
+def count_held(connection: Connection, site_id: int, *, after: str = "") -> int:
+    """How many comments `gather_held` gives in all, one batch after the other."""
+    # One more than any database holds, because the limit is a part of the statement.
+    values = {"site": site_id, "after": after, "at_most": sys.maxsize}
+    count = select(func.count()).select_from(_HELD.order_by(None).subquery())
+    return connection.scalar(count, values) or 0
+
+
 def _room(connection: Connection, site: SiteRef) -> bool:
     return site.settings.audit_share > 0 and has_room(connection, site.id)
 

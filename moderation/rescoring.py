@@ -4,7 +4,9 @@ The model may approve what the one before held, and never more than that; it nev
 person has decided, which `review.set_status` sees to. How far it came is in the database.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
 
 from moderation import site_models, sites
 from moderation.audits import NOT_DRAWN
@@ -12,13 +14,33 @@ from moderation.classifier.pipeline import Classifier
 from moderation.db import Database
 from moderation.deciding import WORKER, change, decide_each
 from moderation.domain import EventKind, Status
-from moderation.facts import Held, gather_held
+from moderation.facts import Held, count_held, gather_held
 from moderation.policy import UNDECIDED, Decision
 from moderation.review import Change, set_status
 from moderation.scorer import Scorer
 
 BATCH = 200
 """Comments in one go, so that new comments wait for no more than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is with a site."""
+
+    left: int
+    """Held comments that are still to be scored again."""
+    share: float
+    """Of those that are held, how many are behind."""
+
+
+def progress(connection: Connection, site_id: int) -> Progress | None:
+    """How far it is with a site; None where there is nothing to do."""
+    after = dict(site_models.to_rescore(connection)).get(site_id)
+    if after is None:
+        return None
+    held = count_held(connection, site_id)
+    left = count_held(connection, site_id, after=after)
+    return Progress(left, 1 - left / held if held else 1.0)
 
 
 def rescore(database: Database, scorer: Scorer, site_id: int, after: str) -> str | None:

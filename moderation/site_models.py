@@ -130,9 +130,10 @@ def report_problem(connection: Connection, model_id: int, problem: str) -> None:
     )
 
 
-def models(connection: Connection, site_id: int) -> list[StoredModel]:
-    """The site's models, the newest first."""
+def models(connection: Connection, site_id: int, *, limit: int | None = None) -> list[StoredModel]:
+    """The site's models, the newest first; so many at most."""
     query = select(*_SHOWN).where(SiteModel.site_id == site_id).order_by(SiteModel.id.desc())
+    query = query.limit(limit)
     choice = _choice(connection, site_id)
     return [_stored(row, choice) for row in connection.execute(query)]
 
@@ -159,10 +160,21 @@ def model(connection: Connection, site_id: int, version: str) -> StoredModel:
 def current(connection: Connection, site_id: int) -> StoredModel | None:
     """The site's model that decides; None for the general model alone."""
     choice = _choice(connection, site_id)
+    return _numbered(connection, choice.current_id, choice)
+
+
+def shadowing(connection: Connection, site_id: int) -> StoredModel | None:
+    """The site's model that scores without deciding; None: there is none."""
+    choice = _choice(connection, site_id)
+    return _numbered(connection, choice.shadow_id, choice)
+
+
+def before(connection: Connection, site_id: int) -> StoredModel | None:
+    """The model that `roll_back` lets decide; None for the general model alone."""
+    choice = _choice(connection, site_id)
     if choice.current_id is None:
         return None
-    row = connection.execute(select(*_SHOWN).where(SiteModel.id == choice.current_id)).one()
-    return _stored(row, choice)
+    return _numbered(connection, _before(connection, site_id, choice.current_id), choice)
 
 
 def promote(
@@ -208,8 +220,8 @@ def roll_back(
     present = _choice(connection, site_id).current_id
     if present is None:
         raise Conflict("the general model alone decides: there is nothing to roll back")
-    before = None if to_general else _before(connection, site_id, present)
-    _choose(connection, site_id, before, Deed.ROLL_BACK, actor)
+    wanted = None if to_general else _before(connection, site_id, present)
+    _choose(connection, site_id, wanted, Deed.ROLL_BACK, actor)
     return current(connection, site_id)
 
 
@@ -310,6 +322,15 @@ def _stored(row: Any, choice: "_Choice") -> StoredModel:
     else:
         state = State.RETIRED if row.promoted_at else State.CANDIDATE
     return StoredModel(state=state, is_shadow=row.id == choice.shadow_id, **values)
+
+
+def _numbered(
+    connection: Connection, model_id: int | None, choice: "_Choice"
+) -> StoredModel | None:
+    if model_id is None:
+        return None
+    row = connection.execute(select(*_SHOWN).where(SiteModel.id == model_id)).one()
+    return _stored(row, choice)
 
 
 @dataclass(frozen=True, slots=True)

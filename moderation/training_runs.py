@@ -31,6 +31,10 @@ NEW_LABELS = "new labels"
 _PAUSE = HOUR
 
 
+LEAST_LABELS = 40
+"""Of fewer the gate could not tell anything, so that no model is made."""
+
+
 class State(StrEnum):
     """Where a run stands."""
 
@@ -60,6 +64,31 @@ class Run:
     done: float
     outcome: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """When the site's settings have its model trained next."""
+
+    new: int
+    """Labels since the last training that was done began."""
+    labels_left: int | None
+    """It is due after so many more; None: not by their number."""
+    at: int | None
+    """It is due from then on if anything is new, in milliseconds since 1970; None: not by time."""
+
+
+def outlook(connection: Connection, site_id: int, settings: SiteSettings) -> Outlook:
+    """When the site's settings have its model trained next."""
+    done = _latest(connection, site_id, State.DONE)
+    since, at = (done.last_label_id, done.asked_at) if done else (0, 0)
+    new = labels.count_since(connection, site_id, since)
+    wanted, days = settings.retrain_after_labels, settings.retrain_every_days
+    return Outlook(
+        new,
+        None if wanted is None else max(wanted - new, 0),
+        None if days is None else at + days * DAY,
+    )
 
 
 def ask(connection: Connection, site_id: int, *, by: str) -> int:
@@ -214,19 +243,16 @@ def _while_running(connection: Connection, run_id: int, values: dict[str, Any]) 
 
 def _why_due(connection: Connection, site_id: int, settings: SiteSettings) -> str:
     """Why the site's model is to be trained now; empty where it is not."""
-    wanted, days = settings.retrain_after_labels, settings.retrain_every_days
-    if wanted is None and days is None:
+    if settings.retrain_after_labels is None and settings.retrain_every_days is None:
         return ""
     now = now_ms()
     last = _latest(connection, site_id, *State)
     if last is not None and (last.state in UNFINISHED or now - last.asked_at < _PAUSE):
         return ""
-    done = _latest(connection, site_id, State.DONE)
-    since, at = (done.last_label_id, done.asked_at) if done else (0, 0)
-    new = labels.count_since(connection, site_id, since)
-    if wanted is not None and new >= wanted:
+    ahead = outlook(connection, site_id, settings)
+    if ahead.labels_left == 0:
         return NEW_LABELS
-    if days is not None and new and now - at >= days * DAY:
+    if ahead.at is not None and ahead.new and now >= ahead.at:
         return SCHEDULE
     return ""
 

@@ -19,8 +19,8 @@ from moderation.errors import Conflict
 from moderation.scorer import Scorer
 from moderation.site_models import GENERAL, StoredModel
 from moderation.training_runs import State
-from training.report import render_verdict
-from training.retraining import retrain, verdict_of
+from moderation.verdict_report import render
+from training.retraining import retrain
 
 # Who changed it, in the record of changes: whoever may log in on the service's machine.
 _ACTOR = "command line"
@@ -85,7 +85,8 @@ def show(site: str, version: str, report: Path | None) -> None:
     for sentence in model.report.get("sentences", []):
         click.echo(f"  {sentence}")
     if report:
-        report.write_text(render_verdict(verdict_of(model)), encoding="utf-8")
+        html = render(model.report["sentences"], model.report["figures"])
+        report.write_text(html, encoding="utf-8")
     if agreement.compared:
         click.echo(
             f"As a shadow it agreed on {agreement.agreed:,} of {agreement.compared:,} comments."

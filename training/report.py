@@ -1,15 +1,13 @@
-"""The HTML reports of evaluations and of the gate: one file, no script, nothing fetched."""
+"""The HTML reports of evaluations: one file, no script, nothing fetched."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from training.evaluation import Evaluation, Points, Slice
-from training.gate import Verdict
+from moderation.verdict_report import HEIGHT, WIDTH, svg_path
+from training.evaluation import Evaluation, Slice
 from training.metrics import Interval
-
-WIDTH, HEIGHT = 320, 240
 
 
 def render(evaluations: Sequence[Evaluation], cautions: Sequence[str] = ()) -> str:
@@ -18,23 +16,6 @@ def render(evaluations: Sequence[Evaluation], cautions: Sequence[str] = ()) -> s
         _environment()
         .get_template("report.html")
         .render(evaluations=evaluations, cautions=cautions, width=WIDTH, height=HEIGHT)
-    )
-
-
-def render_verdict(verdict: Verdict) -> str:
-    """The gate's verdict as HTML, with its figures and curves; no comment is in it."""
-    curves = verdict.figures.get("curves", {})
-    errors = [wrong for curve in curves.values() for _, wrong in curve["errors"]]
-    return (
-        _environment()
-        .get_template("verdict.html")
-        .render(
-            sentences=verdict.sentences,
-            figures=verdict.figures,
-            errors_top=max(errors, default=1) or 1,
-            width=WIDTH,
-            height=HEIGHT,
-        )
     )
 
 
@@ -51,15 +32,8 @@ def _environment() -> Environment:
         "interval": interval,
         "difference": difference,
         "by_kind": by_kind,
-        "scaled": lambda points, top: [(x, y / top) for x, y in points],
-        "spread": lambda figure: interval(Interval(**figure)),
     }
     return environment
-
-
-def svg_path(points: Points) -> str:
-    """The `d` of an SVG path through points of the unit square."""
-    return "M" + " L".join(f"{x * WIDTH:.1f},{(1 - y) * HEIGHT:.1f}" for x, y in points)
 
 
 def interval(figure: Interval | None) -> str:

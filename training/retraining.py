@@ -22,9 +22,9 @@ from moderation.db import Database
 from moderation.goals import Evidence
 from moderation.labels import Labelled
 from moderation.scorer import Scorer
-from moderation.site_models import NewModel, StoredModel
+from moderation.site_models import NewModel
 from moderation.sites import SiteRef
-from moderation.training_runs import Run, State
+from moderation.training_runs import LEAST_LABELS, Run, State
 from training import gate
 from training.adapt import examples_of, fit
 from training.crossfit import FOLDS, out_of_fold
@@ -36,9 +36,6 @@ Watch = Callable[[str, float], None]
 
 MOST_LABELS = 50_000
 """The latest so many are learned from: older ones say little, and memory is bounded."""
-
-LEAST_LABELS = 40
-"""Of fewer the gate could not tell anything."""
 
 # Of a site's name in the version of its model: a decision names the general model's too.
 _NAME_LENGTH = 24
@@ -215,13 +212,6 @@ _ACTOR = "the gate"
 def _end(database: Database, run: Run, state: State, outcome: str) -> None:
     with database.write() as connection:
         training_runs.finish(connection, run.id, state, outcome=outcome)
-
-
-def verdict_of(model: StoredModel) -> gate.Verdict:
-    """What the gate said of a stored model."""
-    return gate.Verdict(
-        model.recommended, tuple(model.report["sentences"]), model.report["figures"]
-    )
 
 
 def _too_few(labelled: Sequence[Labelled]) -> str:

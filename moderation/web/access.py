@@ -63,11 +63,13 @@ API_BLUEPRINTS = frozenset({"account_api", "desk_api", "events_api"})
 session, so that a forged request has nothing to borrow."""
 
 ADMINISTRATOR_BLUEPRINTS = frozenset(
-    {"people", "sites", "thresholds", "webhooks", "imports", "erasing"}
+    {"people", "sites", "thresholds", "models", "webhooks", "imports", "erasing"}
 )
 """Pages that moderators are refused (403)."""
 
-BACKGROUND_ENDPOINTS = frozenset({"desk.pulse", "desk.reading", "imports.state"})
+BACKGROUND_ENDPOINTS = frozenset(
+    {"desk.pulse", "desk.reading", "imports.state", "models.training", "models.rescoring_state"}
+)
 """What pages ask for by themselves, with nobody there: it does not keep a session alive."""
 
 _PAGE_HEADERS = {

@@ -78,6 +78,8 @@ class Plot:
     y_labels: list[str]
     """Evenly spaced, the topmost first."""
     words: Callable[[float], str]
+    each: bool = False
+    """Whether each place has a width of its own, below which its label stands."""
 
     @property
     def x_labels(self) -> list[str]:
@@ -133,6 +135,30 @@ def stacked(data: Data) -> Plot:
     return Plot(data, rects, [], _labels(top, count_words), count_words)
 
 
+def columns(data: Data, *, bottom: float = 0.0, top: float, words: Callable[[float], str]) -> Plot:
+    """Columns from `bottom` to `top`, those of a place beside one another, each with its interval
+    as a line."""
+    width = SIZE / max(len(data.places), 1)
+    part = width * 0.6 / max(len(data.series), 1)
+
+    def height(value: float) -> float:
+        return SIZE * min(max((value - bottom) / (top - bottom), 0.0), 1.0)
+
+    rects, paths = [], []
+    for number, one in enumerate(data.series):
+        for place, value in enumerate(one.values):
+            x = place * width + width * 0.2 + number * part
+            if value is not None:
+                tall = height(value)
+                rects.append(_rect(x + part * 0.1, SIZE - tall, part * 0.8, tall, one.kind))
+        for place, ends in enumerate(one.ranges):
+            if ends is not None:
+                middle = place * width + width * 0.2 + (number + 0.5) * part
+                points = [(middle, SIZE - height(end)) for end in ends]
+                paths.append(_path(points, part, "whisker"))
+    return Plot(data, rects, paths, _labels(top, words, bottom), words, each=True)
+
+
 def trend(
     data: Data, *, top: float | None = None, words: Callable[[float], str] = count_words
 ) -> Plot:
@@ -163,8 +189,9 @@ def nice_top(most: float) -> float:
     return next(end for end in ends if end >= most)
 
 
-def _labels(top: float, words: Callable[[float], str]) -> list[str]:
-    return [words(top * space / _SPACES) for space in range(_SPACES, -1, -1)]
+def _labels(top: float, words: Callable[[float], str], bottom: float = 0.0) -> list[str]:
+    height = top - bottom
+    return [words(bottom + height * space / _SPACES) for space in range(_SPACES, -1, -1)]
 
 
 def _lines(

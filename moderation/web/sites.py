@@ -233,6 +233,11 @@ def own_thresholds(site: SiteRef) -> rehearsal.Thresholds:
     return {f"{version}+{site.current.version}" if site.current else version: thresholds}
 
 
+def general_model() -> str:
+    """The version of the general model in use; empty where it is on another machine."""
+    return _header(services().settings.model)[0]
+
+
 def _current_thresholds() -> Mapping[str, float]:
     return _header(services().settings.model)[1]
 

@@ -13,7 +13,7 @@ from moderation.deciding import decide_comments
 from moderation.domain import ActorKind, EventKind, Role, Standing, Status
 from moderation.models import Comment
 from moderation.policy import SiteSettings
-from moderation.rescoring import rescore
+from moderation.rescoring import Progress, progress, rescore
 from moderation.review import Actor, Change, set_status
 from moderation.scorer import Scorer
 from tests.support.comments import (
@@ -43,6 +43,39 @@ def held(database: Database, scorer: Scorer, site: int, **columns: Any) -> str:
     decide_comments(database, scorer, [comment_id])
     assert row_of(database, comment_id).status == "held"
     return comment_id
+
+
+def test_how_far_it_is_can_be_told(
+    database: Database,
+    site: int,
+    scorer: Scorer,
+    shipped: Classifier,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("moderation.rescoring.BATCH", 2)
+    for _ in range(3):
+        held(database, scorer, site)
+    spoken_of = held(database, scorer, site)
+    # A person has spoken, so the model has nothing to say.
+    for to in (Status.REJECTED, Status.HELD):
+        with database.write() as connection:
+            set_status(
+                connection,
+                [Change(comment_id=spoken_of, to=to, reason="other")],
+                actor=MODERATOR,
+            )
+
+    def told() -> Progress | None:
+        with database.read() as connection:
+            return progress(connection, site)
+
+    assert told() is None
+    decides(database, site, shipped, STRICT)
+    assert told() == Progress(3, 0.0)
+    rescore(database, scorer, site, "")
+    assert told() == Progress(1, pytest.approx(2 / 3))
+    rescore_all(database, scorer)
+    assert told() is None
 
 
 def rescore_all(database: Database, scorer: Scorer) -> int:

@@ -29,7 +29,10 @@ def current(database: Database, site: int) -> str:
 
 def roll_back(database: Database, site: int, *, to_general: bool = False) -> str:
     with database.write() as connection:
+        before = site_models.before(connection, site)
         found = site_models.roll_back(connection, site, actor="noor", to_general=to_general)
+    foretold = before.version if before and not to_general else ""
+    assert foretold == (found.version if found else "")
     return found.version if found else ""
 
 
@@ -179,10 +182,14 @@ class TestShadow:
         with database.write() as connection:
             site_models.shadow(connection, site, "a", actor="noor")
             assert sites.get(connection, site).shadow == ModelRef(number, "a")
+            shadow = site_models.shadowing(connection, site)
+            assert shadow is not None
+            assert (shadow.version, shadow.is_shadow) == ("a", True)
             with pytest.raises(Conflict):
                 site_models.shadow(connection, site, "a", actor="noor")
             site_models.shadow(connection, site, None, actor="noor")
             assert sites.get(connection, site).shadow is None
+            assert site_models.shadowing(connection, site) is None
             with pytest.raises(Conflict):
                 site_models.shadow(connection, site, None, actor="noor")
 

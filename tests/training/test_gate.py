@@ -11,8 +11,9 @@ from scipy.special import expit
 from moderation.classifier.prediction import Document, Prediction
 from moderation.domain import Selection
 from moderation.labels import Labelled
+from moderation.verdict_report import render
 from tests.support.labels import labelled
-from training import gate, guard, report
+from training import gate, guard
 from training.gate import Verdict, judge, split, straddling, together
 from training.guard import Guard
 
@@ -268,7 +269,7 @@ class TestTheReport:
     def test_it_is_one_file_that_fetches_nothing(self) -> None:
         verdict = judged(*world(1, candidate=4.5))
 
-        html = report.render_verdict(verdict)
+        html = render(verdict.sentences, verdict.figures)
 
         assert verdict.sentences[0] in html
         assert html.count("<svg") == 2
@@ -278,7 +279,9 @@ class TestTheReport:
     def test_without_figures_there_are_the_sentences_alone(self) -> None:
         current, candidate, _ = world(1)
 
-        html = report.render_verdict(judged(current, candidate, []))
+        verdict = judged(current, candidate, [])
+
+        html = render(verdict.sentences, verdict.figures)
 
         assert "too few later decisions" in html
         assert "<svg" not in html

@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,8 @@ from tests.support.comments import add_site
 from tests.support.site_models import add_model
 from tests.training.test_retraining import teach
 
-
-@pytest.fixture
-def database_url(migrated_file: Path, tmp_path: Path) -> str:
-    """Which database it is makes no difference here."""
-    return f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
+# Which database it is makes no difference here.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture

@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.clock import DAY, HOUR, MINUTE, SECOND
-from moderation.web.plots import SIZE, Data, Plot, Series, nice_top, stacked, trend, trend_of_waits
+from moderation.web.plots import (
+    SIZE,
+    Data,
+    Plot,
+    Series,
+    columns,
+    nice_top,
+    stacked,
+    trend,
+    trend_of_waits,
+)
 from moderation.web.sentences import duration
 
 values = st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=60)
@@ -72,6 +82,25 @@ def test_an_interval_is_a_box_and_a_column_of_the_table() -> None:
     assert (box.y, box.height, box.kind) == (25, 50, "a range")
     assert plot.header == ["share", "95 % interval"]
     assert plot.rows == [("0", ["0.50", "0.25 to 0.75"])]
+
+
+def test_columns_stand_side_by_side_on_their_own_ground() -> None:
+    plot = columns(
+        data(Series("a", "a", [0.75, 0.4], [(0.5, 1.0), None]), Series("b", "b", [None, 1.0])),
+        bottom=0.5,
+        top=1.0,
+        words="{:.3f}".format,
+    )
+    # What is below the ground is not drawn.
+    assert [(r.kind, r.y, r.height) for r in plot.rects] == [
+        ("a", 50, 50),
+        ("a", 100, 0),
+        ("b", 0, 100),
+    ]
+    assert plot.rects[1].x + plot.rects[1].width < plot.rects[2].x
+    assert [path.points for path in plot.paths] == ["17.50,100.00 17.50,0.00"]
+    assert plot.y_labels == ["1.000", "0.875", "0.750", "0.625", "0.500"]
+    assert plot.each
 
 
 def test_waits_are_drawn_on_a_scale_of_sixties() -> None:
