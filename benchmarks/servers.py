@@ -99,10 +99,11 @@ def service(folder: Path, size: Size) -> Iterator[Service]:
 
 
 @contextmanager
-def everything(folder: Path) -> Iterator[tuple[Target, str]]:
-    """A `moderation up` of its own; where to post, and the database's address."""
+def everything(folder: Path, **further: str) -> Iterator[tuple[Target, str]]:
+    """A `moderation up` of its own; where to post, and the database's address. Further settings by
+    name, without the prefix."""
     folder.mkdir()
-    settings = _settings(folder)
+    settings = _settings(folder) | further
     with _web(_python("moderation", "up"), _environment(settings), folder) as target:
         yield target, settings["database_url"]
 
