@@ -116,6 +116,16 @@ def page(files: tuple[Path, ...], output: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of a training: the model's version, empty where none was made, what the service
+    says of it, and whether the editor promoted it though the gate did not recommend it."""
+
+    version: str
+    outcome: str
+    by_editor: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Newspaper:
     """A running service, and what it takes to write to it, to moderate it, and to look into it."""
 
@@ -174,19 +184,20 @@ class Newspaper:
             own = site_models.current(connection, self.site_id)
         return f"{self.general}+{own.version}" if own else self.general
 
-    def train(self) -> training_runs.Run:
+    def train(self) -> Trained:
         """Have the trainer train, and wait until all held comments were scored again."""
         with self.database.write() as connection:
             number = training_runs.ask(connection, self.site_id, by="newspaper")
         redis = connect(RedisServer(self.home / "redis").url, timeout=10)
         enqueue_train(redis, number)
         wait_for("the training", lambda: self._run(number).state not in training_runs.UNFINISHED)
+        trained = self._run(number)
+        by_editor = bool(trained.version) and self.promote(trained.version)
         wait_for("scoring again", lambda: not self._is_rescoring())
         if self.paper.goal is not None:
             # The sweep does this every ten minutes, which are not waited for here.
-            command = [sys.executable, "-m", "moderation", "site", "weigh", SITE]
-            subprocess.run(command, env=self.environment, check=True, capture_output=True)
-        return self._run(number)
+            self._command("site", "weigh", SITE)
+        return Trained(trained.version, trained.outcome, by_editor)
 
     def scores_of(self, version: str, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """What a stored model says of the texts, whoever decides."""
@@ -196,6 +207,22 @@ class Newspaper:
         general = artifact.load(Path(self.environment["MODERATION_MODEL"]))
         own = adapted(general, Adaptation.from_bytes(data or b""))
         return np.array([one.reject for one in own.predict([Document(text) for text in texts])])
+
+    def promote(self, version: str) -> bool:
+        """Promote a model as an editor would whom only the site concerns: if the gate finds it
+        better at the site's own later decisions and at nothing there worse; whether it was."""
+        with self.database.read() as connection:
+            model = site_models.model(connection, self.site_id, version)
+        compared = model.report["figures"].get("compared", {}).values()
+        better, worse = (any(one[what] for one in compared) for what in ("better", "worse"))
+        if model.state is not site_models.State.CANDIDATE or worse or not better:
+            return False
+        self._command("models", "promote", SITE, version)
+        return True
+
+    def _command(self, *words: str) -> None:
+        command = [sys.executable, "-m", "moderation", *words]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
 
     def _run(self, number: int) -> training_runs.Run:
         with self.database.read() as connection:
@@ -266,6 +293,8 @@ class Period:
     model: str
     outcome: str
     """Of the training, in the service's words; empty of the general model."""
+    by_editor: bool
+    """Whether it decides though the gate does not recommend it: see `Newspaper.promote`."""
     seconds: float
     """How long the training took."""
     auc: tuple[float, float, float]
@@ -348,11 +377,12 @@ def _period(
     before: npt.NDArray[np.float64],
 ) -> Period:
     """Train, if there is something to train on, and ask who decides about the later comments."""
-    outcome, seconds, candidate, scores = "", 0.0, None, before
+    outcome, by_editor, seconds, candidate, scores = "", False, 0.0, None, before
     if count:
         began = time.monotonic()
         trained = service.train()
-        outcome, seconds = trained.outcome, time.monotonic() - began
+        seconds = time.monotonic() - began
+        outcome, by_editor = trained.outcome, trained.by_editor
         if trained.version:
             candidate = _interval(truth, service.scores_of(trained.version, texts))
         scores = _scores(service, texts)
@@ -360,6 +390,7 @@ def _period(
         decisions=count,
         model=service.deciding(),
         outcome=outcome,
+        by_editor=by_editor,
         seconds=seconds,
         auc=_interval(truth, scores),
         gain=_interval(truth, scores, before),
