@@ -25,7 +25,7 @@ from moderation.scorer import Scorer
 from moderation.site_models import NewModel, StoredModel
 from moderation.sites import SiteRef
 from moderation.training_runs import Run, State
-from training import gate
+from training import gate, guard
 from training.adapt import examples_of, fit
 from training.crossfit import FOLDS, out_of_fold
 
@@ -127,6 +127,8 @@ def _make(
         progress=tell.part("training on the earlier decisions", _READ, _FITTED),
     )
     tell("comparing with the present model", _FITTED)
+    share = guard.farthest(general, adapted(general, trial), guard.standard(), present=present)
+    trial = trial.tempered(share)
     verdict = gate.judge(
         present,
         adapted(general, trial),
@@ -134,7 +136,12 @@ def _make(
         goal=site.settings.approve_precision,
         notes=gate.straddling(earlier, later),
     )
-    evidence = _evidence(general, labelled, now, site, tell)
+
+    def like_it(part: Sequence[Labelled]) -> Classifier:
+        found = fit(general, examples_of(part, now), name=name, now=now)
+        return adapted(general, found.tempered(share))
+
+    evidence = _evidence(labelled, like_it, site, tell)
     tell("training on all decisions", _WEIGHED)
     adaptation = fit(
         general,
@@ -142,22 +149,24 @@ def _make(
         name=name,
         now=now,
         progress=tell.part("training on all decisions", _WEIGHED, _FITTED_AGAIN),
-    )
+    ).tempered(share)
     tell("storing the model", _FITTED_AGAIN)
     last = max(label.label_id for label in labelled)
     return _Made(adaptation, verdict, evidence, len(labelled), last)
 
 
 def _evidence(
-    general: Classifier, labelled: Sequence[Labelled], now: int, site: SiteRef, tell: "_Telling"
+    labelled: Sequence[Labelled],
+    train: Callable[[Sequence[Labelled]], Classifier],
+    site: SiteRef,
+    tell: "_Telling",
 ) -> Evidence:
     fits = count(1)
 
     def without_some(part: Sequence[Labelled]) -> Classifier:
         share = (next(fits) - 1) / FOLDS
         tell("weighing the decisions", _JUDGED + share * (_WEIGHED - _JUDGED))
-        examples = examples_of(part, now)
-        return adapted(general, fit(general, examples, name=site.name[:_NAME_LENGTH], now=now))
+        return train(part)
 
     scores = out_of_fold(labelled, without_some)
     imports = site.settings.imports_complete
