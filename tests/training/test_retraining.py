@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -110,9 +111,9 @@ def models(database: Database, site: int) -> list[site_models.StoredModel]:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def database_url(migrated_file: Path, tmp_path: Path) -> str:
     """Which database it is makes no difference here."""
-    return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
 
 
 @pytest.fixture
