@@ -134,7 +134,7 @@ def _make(
         adapted(general, trial),
         later,
         goal=site.settings.approve_precision,
-        notes=gate.straddling(earlier, later),
+        notes=(*_limited(share), *gate.straddling(earlier, later)),
     )
 
     def like_it(part: Sequence[Labelled]) -> Classifier:
@@ -153,6 +153,16 @@ def _make(
     tell("storing the model", _FITTED_AGAIN)
     last = max(label.label_id for label in labelled)
     return _Made(adaptation, verdict, evidence, len(labelled), last)
+
+
+def _limited(share: float) -> tuple[str, ...]:
+    """A sentence if a model does not go all the way that its labels point."""
+    if share == 1.0:
+        return ()
+    return (
+        f"It goes {share:.0%} of the way that the labels point: farther on it would be worse at "
+        "the invented sentences.",
+    )
 
 
 def _evidence(
