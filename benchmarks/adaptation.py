@@ -188,7 +188,7 @@ def general(data: Path, models: Path, without: tuple[str, ...]) -> Classifier:
     """The shipped model, or one like it that was trained without some sets."""
     if not without:
         return artifact.load(DEFAULT_ARTIFACT)
-    path = models / f"without-{'-'.join(without)}.safetensors"
+    path = model_path(models, without)
     if not path.exists():
         recipe = recipes.read(recipes.DEFAULT_RECIPE)
         sets = [item for item in recipe.sets if item.name not in without]
@@ -204,6 +204,11 @@ def general(data: Path, models: Path, without: tuple[str, ...]) -> Classifier:
         }
         artifact.dump(path, parameters(model), metadata)
     return artifact.load(path)
+
+
+def model_path(models: Path, without: tuple[str, ...]) -> Path:
+    """Where `general` keeps the model that was trained without some sets."""
+    return models / f"without-{'-'.join(without)}.safetensors" if without else DEFAULT_ARTIFACT
 
 
 def read(data: Path, site: Site) -> Comments:
@@ -228,7 +233,7 @@ def measure(site: Site, base: Classifier, given: Comments) -> dict[str, Any]:
     gains: dict[int, list[float]] = {}
     for number in range(site.histories):
         generator = np.random.default_rng(number)
-        order = _history(given.pages, generator)
+        order = history(given.pages, generator)
         size = min(LATER, len(order) // 3)
         earlier, later = order[:-size], order[-size:]
         turned = generator.random(len(order)) < site.noise
@@ -244,7 +249,7 @@ def measure(site: Site, base: Classifier, given: Comments) -> dict[str, Any]:
     return {"general": found, "gains": gains}
 
 
-def _history(pages: Sequence[str], generator: np.random.Generator) -> list[int]:
+def history(pages: Sequence[str], generator: np.random.Generator) -> list[int]:
     """The order in which comments come."""
     names = np.unique(pages)
     place = dict(zip(names.tolist(), generator.permutation(len(names)).tolist(), strict=True))

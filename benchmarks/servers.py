@@ -23,7 +23,8 @@ from moderation.redis_server import RedisServer
 _KEY = "benchmark-site-key"
 _PATH = "/v1/comments"
 
-_START_TIMEOUT = 60.0
+# The first start compiles the kernel of the classifier.
+_START_TIMEOUT = 240.0
 _STOP_TIMEOUT = 60.0
 
 
@@ -99,10 +100,11 @@ def service(folder: Path, size: Size) -> Iterator[Service]:
 
 
 @contextmanager
-def everything(folder: Path) -> Iterator[tuple[Target, str]]:
-    """A `moderation up` of its own; where to post, and the database's address."""
+def everything(folder: Path, **further: str) -> Iterator[tuple[Target, str]]:
+    """A `moderation up` of its own; where to post, and the database's address. Further settings by
+    name, without the prefix."""
     folder.mkdir()
-    settings = _settings(folder)
+    settings = _settings(folder) | further
     with _web(_python("moderation", "up"), _environment(settings), folder) as target:
         yield target, settings["database_url"]
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from moderation import goals
 from moderation.clock import MINUTE, now_ms
 from moderation.goals import Evidence
-from moderation.models import Label, Site
+from moderation.models import Label, Site, SiteChoice, SiteModel
 from moderation.models import OperatingPoint as Row
 from moderation.policy import OperatingPoint, SiteSettings
 
@@ -74,17 +74,32 @@ def evidence(connection: Connection, *, site_id: int, model: str) -> tuple[Evide
     return None if row is None else (Evidence.from_json(row.evidence), row.at)
 
 
-def outdated(connection: Connection) -> Iterator[int]:
-    """The sites with goals on which people have said so much since their labels were weighed that
-    it is worth doing again."""
-    weighed = select(Row.site_id, func.max(Row.at).label("at")).group_by(Row.site_id).subquery()
-    query = select(Site.id, weighed.c.at).outerjoin(weighed, weighed.c.site_id == Site.id)
+def outdated(connection: Connection, general: str) -> Iterator[int]:
+    """The sites with goals for whose deciding model no labels were weighed yet, or on which people
+    have said so much since that it is worth doing again.
+
+    Args:
+        general: version of the general model in use.
+    """
+    query = (
+        select(Site.id, SiteModel.version)
+        .outerjoin(SiteChoice, SiteChoice.site_id == Site.id)
+        # One that cannot be used does not decide.
+        .outerjoin(
+            SiteModel,
+            (SiteModel.id == SiteChoice.current_id)
+            & (SiteModel.base == general)
+            & (SiteModel.problem == ""),
+        )
+    )
     for site in connection.execute(query).all():
         if not any(_goals(settings_of(connection, site.id)).values()):
             continue
-        new = select(func.count()).where(Label.site_id == site.id, Label.at > (site.at or 0))
-        if site.at is None or (
-            now_ms() - site.at >= _WEIGHED_AGAIN_AFTER
+        model = f"{general}+{site.version}" if site.version else general
+        at = connection.scalar(select(Row.at).where(Row.site_id == site.id, Row.model == model))
+        new = select(func.count()).where(Label.site_id == site.id, Label.at > (at or 0))
+        if at is None or (
+            now_ms() - at >= _WEIGHED_AGAIN_AFTER
             and connection.execute(new).scalar_one() >= _NEW_LABELS
         ):
             yield site.id

@@ -165,23 +165,22 @@ def redeliver(name: str) -> None:
 @site.command()
 @click.argument("name")
 def weigh(name: str) -> None:
-    """Weigh the labels of the site NAME, and print the thresholds that follow from its goals."""
-    classifier = Scorer(Settings.from_environment().model).classifier()
-    if classifier is None:
-        raise click.ClickException("the model cannot be used")
+    """Weigh the labels of the site NAME for the model that decides there, and print the thresholds
+    that follow from its goals."""
     with changing() as connection:
         found = site_settings.site_named(connection, name)
-    evidence = weighing.weigh(open_database(), found.id, classifier)
+    scorer = Scorer(Settings.from_environment().model)
+    weighed = weighing.weigh_deciding(open_database(), scorer, found.id)
+    if weighed is None:
+        raise click.ClickException("the model cannot be used")
+    model, evidence = weighed
     point = goals.operating_point(
         evidence,
         approve=found.settings.approve_precision,
         reject=found.settings.reject_precision,
     )
-    click.echo(
-        json.dumps(
-            {"model": classifier.version, "labels": evidence.labels} | point._asdict(), indent=2
-        )
-    )
+    said = {"model": model, "labels": evidence.labels} | point._asdict()
+    click.echo(json.dumps(said, indent=2))
 
 
 def _with(settings: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:

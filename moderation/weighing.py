@@ -3,15 +3,37 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from moderation import goals, labels, operating_points
+from moderation import goals, labels, operating_points, site_models, sites
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document
 from moderation.db import Database
 from moderation.goals import Evidence
 from moderation.labels import Labelled
-from moderation.scorer import predict_each
+from moderation.scorer import Scorer, predict_each
 
 _BATCH = 500
+
+
+def weigh_deciding(database: Database, scorer: Scorer, site_id: int) -> tuple[str, Evidence] | None:
+    """Weigh the labels of a site for the model that decides there; its version and what they say,
+    None while no model can be used."""
+    with database.read() as connection:
+        site = sites.get(connection, site_id)
+        current = site_models.current(connection, site_id)
+    classifier = scorer.for_site(database, site.current)
+    if classifier is None:
+        return None
+    if current is None or not classifier.version.endswith(f"+{current.version}"):
+        return classifier.version, weigh(database, site_id, classifier)
+    known = current.report.get("evidence")
+    found = weigh(
+        database,
+        site_id,
+        classifier,
+        after_label=current.last_label_id,
+        known=Evidence.from_json(known) if known else None,
+    )
+    return classifier.version, found
 
 
 def weigh(

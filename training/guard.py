@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from moderation.classifier.prediction import REJECT, Document, Prediction
 from training import invented, metrics
@@ -67,12 +68,66 @@ def probabilities(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model gives the sentences of a guard set."""
+
+    sentences: Floats
+    about: Floats
+    """Sentences x groups."""
+
+    def towards(self, other: "Answers", share: float) -> "Answers":
+        """What a model gives whose log-odds go this share of the way to another's."""
+
+        def between(ours: Floats, theirs: Floats) -> Floats:
+            ours, theirs = (logit(np.clip(p, _CERTAIN, 1 - _CERTAIN)) for p in (ours, theirs))
+            found: Floats = expit((1 - share) * ours + share * theirs)
+            return found
+
+        return Answers(between(self.sentences, other.sentences), between(self.about, other.about))
+
+
+_CERTAIN = 1e-12
+
+
+def ask(model: Model, guard: Guard) -> Answers:
+    """The model's answers."""
+    documents = [document for row in guard.about for document in row]
+    about = probabilities(model, documents)[0]
+    return Answers(
+        probabilities(model, guard.documents)[0],
+        about.reshape(len(guard.about), -1) if documents else about,
+    )
+
+
 def watch(current: Model, candidate: Model, guard: Guard) -> tuple[dict[str, Any], list[str]]:
     """Figures of both on the guard set, and what the candidate is worse at."""
+    return _compared(ask(current, guard), ask(candidate, guard), guard)
+
+
+def farthest(general: Model, own: Model, guard: Guard, *, present: Model | None = None) -> float:
+    """How far, of `SHARES`, a site's own model may go from the general one to be no worse on the
+    guard set than that, and than the present one; 1 where none of them is near enough: the gate
+    will say so."""
+    ours, theirs = ask(general, guard), ask(own, guard)
+    standards = [ours] if present is None else [ours, ask(present, guard)]
+    for share in SHARES:
+        answers = ours.towards(theirs, share)
+        if not any(_compared(standard, answers, guard)[1] for standard in standards):
+            return share
+    return 1.0
+
+
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
+
+
+def _compared(
+    current: Answers, candidate: Answers, guard: Guard
+) -> tuple[dict[str, Any], list[str]]:
     found: dict[str, Any] = {}
     failed = []
     for name, figure, words, allowed, measure in _GUARDED:
-        ours, theirs = (measure(model, guard) for model in (current, candidate))
+        ours, theirs = (measure(answers, guard) for answers in (current, candidate))
         if ours is None or theirs is None:
             continue
         found[name] = {"words": figure, "current": ours, "candidate": theirs, "allowed": allowed}
@@ -83,38 +138,32 @@ def watch(current: Model, candidate: Model, guard: Guard) -> tuple[dict[str, Any
     return found, failed
 
 
-def _of_sentences(model: Model, guard: Guard) -> float | None:
+def _of_sentences(answers: Answers, guard: Guard) -> float | None:
     labels = np.array(guard.unwanted, float)
     if len(np.unique(labels)) < 2:
         return None
-    return metrics.auc(labels, probabilities(model, guard.documents)[0])
+    return metrics.auc(labels, answers.sentences)
 
 
-def _about_groups(model: Model, guard: Guard) -> float | None:
+def _about_groups(answers: Answers, guard: Guard) -> float | None:
     labels = np.array(guard.hateful, float)
     if len(np.unique(labels)) < 2:
         return None
-    scores = _crossed(model, guard)
-    return metrics.auc(np.repeat(labels, scores.shape[1]), scores.ravel())
+    return metrics.auc(np.repeat(labels, answers.about.shape[1]), answers.about.ravel())
 
 
-def _gap(model: Model, guard: Guard) -> float | None:
+def _gap(answers: Answers, guard: Guard) -> float | None:
     """The widest gap between two groups in the share of harmless sentences that would be held, if
     half of the hateful ones are: free of where a model's probabilities lie."""
     hateful = np.array(guard.hateful, bool)
     if hateful.all() or not hateful.any():
         return None
-    scores = _crossed(model, guard)
+    scores = answers.about
     rates = (scores[~hateful] >= np.median(scores[hateful])).mean(axis=0)
     return float(rates.max() - rates.min())
 
 
-def _crossed(model: Model, guard: Guard) -> Floats:
-    documents = [document for row in guard.about for document in row]
-    return probabilities(model, documents)[0].reshape(len(guard.about), -1)
-
-
-_GUARDED: tuple[tuple[str, str, str, float, Callable[[Model, Guard], float | None]], ...] = (
+_GUARDED: tuple[tuple[str, str, str, float, Callable[[Answers, Guard], float | None]], ...] = (
     (
         "sentences",
         "AUC on invented sentences",

@@ -25,7 +25,7 @@ from moderation.scorer import Scorer
 from moderation.site_models import NewModel
 from moderation.sites import SiteRef
 from moderation.training_runs import LEAST_LABELS, Run, State
-from training import gate
+from training import gate, guard
 from training.adapt import examples_of, fit
 from training.crossfit import FOLDS, out_of_fold
 
@@ -124,14 +124,21 @@ def _make(
         progress=tell.part("training on the earlier decisions", _READ, _FITTED),
     )
     tell("comparing with the present model", _FITTED)
+    share = guard.farthest(general, adapted(general, trial), guard.standard(), present=present)
+    trial = trial.tempered(share)
     verdict = gate.judge(
         present,
         adapted(general, trial),
         later,
         goal=site.settings.approve_precision,
-        notes=gate.straddling(earlier, later),
+        notes=(*_limited(share), *gate.straddling(earlier, later)),
     )
-    evidence = _evidence(general, labelled, now, site, tell)
+
+    def like_it(part: Sequence[Labelled]) -> Classifier:
+        found = fit(general, examples_of(part, now), name=name, now=now)
+        return adapted(general, found.tempered(share))
+
+    evidence = _evidence(labelled, like_it, site, tell)
     tell("training on all decisions", _WEIGHED)
     adaptation = fit(
         general,
@@ -139,22 +146,34 @@ def _make(
         name=name,
         now=now,
         progress=tell.part("training on all decisions", _WEIGHED, _FITTED_AGAIN),
-    )
+    ).tempered(share)
     tell("storing the model", _FITTED_AGAIN)
     last = max(label.label_id for label in labelled)
     return _Made(adaptation, verdict, evidence, len(labelled), last)
 
 
+def _limited(share: float) -> tuple[str, ...]:
+    """A sentence if a model does not go all the way that its labels point."""
+    if share == 1.0:
+        return ()
+    return (
+        f"It goes {share:.0%} of the way that the labels point: farther on it would be worse at "
+        "the invented sentences.",
+    )
+
+
 def _evidence(
-    general: Classifier, labelled: Sequence[Labelled], now: int, site: SiteRef, tell: "_Telling"
+    labelled: Sequence[Labelled],
+    train: Callable[[Sequence[Labelled]], Classifier],
+    site: SiteRef,
+    tell: "_Telling",
 ) -> Evidence:
     fits = count(1)
 
     def without_some(part: Sequence[Labelled]) -> Classifier:
         share = (next(fits) - 1) / FOLDS
         tell("weighing the decisions", _JUDGED + share * (_WEIGHED - _JUDGED))
-        examples = examples_of(part, now)
-        return adapted(general, fit(general, examples, name=site.name[:_NAME_LENGTH], now=now))
+        return train(part)
 
     scores = out_of_fold(labelled, without_some)
     imports = site.settings.imports_complete

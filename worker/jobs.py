@@ -12,14 +12,12 @@ from moderation import (
     import_runs,
     operating_points,
     site_models,
-    sites,
     training_runs,
 )
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.deciding import decide_comments
 from moderation.errors import Conflict
-from moderation.goals import Evidence
 from moderation.numbers import close_days
 from moderation.queues import (
     connect,
@@ -31,7 +29,7 @@ from moderation.queues import (
 )
 from moderation.rescoring import rescore as rescore_held
 from moderation.scorer import Scorer
-from moderation.weighing import weigh as weigh_labels
+from moderation.weighing import weigh_deciding
 from worker.notices import send_notices
 from worker.sweeping import sweep as find_lost
 
@@ -52,8 +50,9 @@ def sweep() -> None:
     for comment_ids in lost:
         enqueue_decide(redis, comment_ids)
     _sweep_trainings(redis)
+    general = scorer().classifier()
     with _database().read() as connection:
-        outdated = list(operating_points.outdated(connection))
+        outdated = list(operating_points.outdated(connection, general.version)) if general else []
         unfinished = list(site_models.to_rescore(connection))
     for site_id in outdated:
         enqueue_weigh(redis, site_id)
@@ -100,22 +99,7 @@ def train(run_id: int) -> None:
 
 def weigh(site_id: int) -> None:
     """Weigh the labels of a site for its goals, by the model that decides."""
-    with _database().read() as connection:
-        site = sites.get(connection, site_id)
-        current = site_models.current(connection, site_id)
-    classifier = scorer().for_site(_database(), site.current)
-    if classifier is None:
-        return
-    if current is None or not classifier.version.endswith(current.version):
-        weigh_labels(_database(), site_id, classifier)
-    else:
-        weigh_labels(
-            _database(),
-            site_id,
-            classifier,
-            after_label=current.last_label_id,
-            known=Evidence.from_json(known) if (known := current.report.get("evidence")) else None,
-        )
+    weigh_deciding(_database(), scorer(), site_id)
 
 
 def notify() -> None:

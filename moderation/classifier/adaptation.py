@@ -11,7 +11,7 @@ stay the general model's.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -129,6 +129,21 @@ class Adaptation:
     @cached_property
     def _digest(self) -> str:
         return digest_of(self.weights.tensors(), [self.base, self.metadata])
+
+    def tempered(self, share: float) -> "Adaptation":
+        """The same, but for how far it goes: only this share of the way (0 to 1) from the general
+        log-odds of `reject` to its own."""
+        if share == 1.0:
+            return self
+        own = self.weights
+        stay = np.where(np.arange(len(HEADS)) == _REJECT, 1 - share, 0.0)
+        weights = replace(
+            own,
+            scale=share * own.scale,
+            factors=stay + share * own.factors,
+            bias=share * own.bias,
+        )
+        return Adaptation(self.base, weights, {**self.metadata, "share": share})
 
     def to_bytes(self) -> bytes:
         """One safetensors file; the same adaptation gives the same bytes."""

@@ -211,3 +211,23 @@ def test_log_odds_are_those_of_the_features_that_training_sees(
     expected = site.bias + classifier.log_odds(documents)[0] @ site.factors + own
     found = adapted(classifier, adaptation).log_odds(documents)[0][:, HEADS.index(REJECT)]
     assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_tempered_one_goes_a_share_of_the_way_and_is_another_version(
+    classifier: Classifier, adaptation: Adaptation
+) -> None:
+    asked = [Document(text) for text in (*GOOD, *BAD)]
+    column = HEADS.index(REJECT)
+    general, own, half = (
+        model.log_odds(asked)[0][:, column]
+        for model in (
+            classifier,
+            adapted(classifier, adaptation),
+            adapted(classifier, Adaptation.from_bytes(adaptation.tempered(0.5).to_bytes())),
+        )
+    )
+
+    assert np.abs(own - general).max() > 1
+    assert half == pytest.approx((general + own) / 2, abs=1e-4)
+    assert adaptation.tempered(0.5).version != adaptation.version
+    assert adaptation.tempered(1.0) is adaptation

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moderation import operating_points, site_settings
+from moderation import operating_points, site_models, site_settings
 from moderation.db import Database
 from moderation.deciding import decide_comments
 from moderation.domain import LabelSource, Selection, Status
@@ -13,6 +13,7 @@ from moderation.policy import BELOW_THRESHOLDS, TOO_FEW_LABELS, OperatingPoint, 
 from moderation.scorer import Scorer
 from moderation.weighing import weigh
 from tests.support.comments import add_comment, add_site, events_of, row_of
+from tests.support.site_models import BASE, add_model, promote
 
 GOAL = SiteSettings(approve_precision=0.99)
 
@@ -131,14 +132,43 @@ def test_what_a_model_was_trained_on_says_nothing_about_it(
     assert weigh(database, site, classifier, after_label=3).labels == 1
 
 
+def outdated(database: Database) -> list[int]:
+    with database.read() as connection:
+        return list(operating_points.outdated(connection, BASE))
+
+
 def test_labels_are_weighed_again_where_a_goal_waits_for_it(database: Database) -> None:
     site = add_site(database, approve_precision=0.99)
     add_site(database, "courier")
 
-    def outdated() -> list[int]:
-        with database.read() as connection:
-            return list(operating_points.outdated(connection))
+    assert outdated(database) == [site]
+    keep(database, site, BASE)
+    assert outdated(database) == []
 
-    assert outdated() == [site]
-    keep(database, site)
-    assert outdated() == []
+
+def test_labels_are_weighed_for_whatever_comes_to_decide(database: Database) -> None:
+    site = add_site(database, approve_precision=0.99)
+    add_model(database, site, "news-1")
+    keep(database, site, f"{BASE}+news-1")
+    promote(database, site, "news-1")
+    assert outdated(database) == []
+
+    with database.write() as connection:
+        site_models.roll_back(connection, site, actor="mona")
+    assert outdated(database) == [site]
+    keep(database, site, BASE)
+    assert outdated(database) == []
+
+
+def test_labels_are_weighed_for_the_general_model_where_that_of_the_site_cannot_be_used(
+    database: Database,
+) -> None:
+    site = add_site(database, approve_precision=0.99)
+    number = add_model(database, site, "news-1")
+    keep(database, site, f"{BASE}+news-1")
+    promote(database, site, "news-1")
+
+    with database.write() as connection:
+        site_models.report_problem(connection, number, "it is damaged")
+
+    assert outdated(database) == [site]

@@ -9,11 +9,14 @@ from click.testing import CliRunner, Result
 from sqlalchemy import update
 
 from moderation import deliveries, site_settings
+from moderation.classifier.pipeline import Classifier
 from moderation.cli import cli
 from moderation.db import Database
 from moderation.models import Webhook
 from moderation.policy import SiteSettings
 from moderation.sites import SiteDirectory
+from tests.support.comments import add_site
+from tests.support.site_models import LENIENT, decides
 
 
 @pytest.fixture
@@ -198,6 +201,17 @@ def test_labels_are_weighed_for_a_goal(database: Database) -> None:
     assert answer["labels"] == 0
     assert (answer["approve_below"], answer["reject_from"]) == (0.0, None)
     assert answer["model"].startswith("general-")
+
+
+def test_labels_are_weighed_for_the_model_of_the_site_where_that_decides(
+    database: Database, shipped: Classifier
+) -> None:
+    site = add_site(database, approve_precision=0.9)
+    model = decides(database, site, shipped, LENIENT)
+
+    answer = json.loads(run("weigh", "news").output)
+
+    assert answer["model"] == f"{shipped.version}+{model.version}"
 
 
 def test_labels_of_a_site_that_is_not_there_are_not_weighed(database: Database) -> None:

@@ -231,6 +231,27 @@ class TestTheGuard:
         assert "treating groups of people alike" in failed
         assert guard.watch(current, current, people)[1] == []
 
+    def test_a_model_may_go_from_the_general_one_as_far_as_it_is_no_worse(self) -> None:
+        texts = [[f"{side} {group}" for group in "abcdefghij"] for side in ("good", "bad")]
+        people = Guard(
+            documents=[Document("kind"), Document("rude")],
+            unwanted=[False, True],
+            about=[[Document(text) for text in row] for row in texts],
+            hateful=[False, True],
+        )
+        fair = {text: 0.1 if text.startswith("good") else 0.9 for row in texts for text in row}
+        general = Known("general", fair | {"kind": 0.1, "rude": 0.9})
+        # It likes rudeness: from two thirds of the way on, in log-odds, it sorts wrongly.
+        own = Known("own", fair | {"kind": expit(1.0), "rude": expit(-0.1)})
+        hopeless = Known("own", {text: 1 - score for text, score in general._scores.items()})
+
+        share = guard.farthest(general, own, people)
+
+        assert share == 0.7
+        assert guard.farthest(general, general, people) == 1.0
+        assert guard.farthest(general, hopeless, people) == 0.4
+        assert guard.farthest(general, own, people, present=general) == share
+
     def test_the_standard_one_has_sentences_of_both_kinds_and_every_group(self) -> None:
         standard = guard.standard()
 
