@@ -23,8 +23,8 @@ from sqlalchemy import Connection, func, insert, select, text
 from benchmarks.load import WORDS
 from benchmarks.report import percentile
 from moderation import similarity
+from moderation.access.bootstrap import FIRST_SITE, bootstrap
 from moderation.app import create_app
-from moderation.bootstrap import FIRST_SITE, bootstrap
 from moderation.clock import MINUTE, now_ms
 from moderation.config import Settings
 from moderation.db import Database
@@ -33,7 +33,7 @@ from moderation.ids import new_id
 from moderation.models import Comment, Event, Similar, Site, Thread
 from moderation.policy import HEADS
 from moderation.ranking import rank
-from moderation.redis_server import RedisServer
+from moderation.running.redis_server import RedisServer
 from moderation.submissions import author_id
 
 _ROOT = Path(__file__).parents[1]

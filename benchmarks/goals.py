@@ -1,4 +1,5 @@
-"""Whether the promise of a goal is kept: random histories of sites, decided by `moderation.goals`.
+"""Whether the promise of a goal is kept: random histories of sites, decided by
+`moderation.learning.goals`.
 
     python -m benchmarks.goals --output docs/benchmarks-goals.md
 
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from rich.progress import track
 from scipy.special import expit, ndtr
 
-from moderation.goals import RISK, Evidence, Sample, operating_point, smoothed
+from moderation.learning.goals import RISK, Evidence, Sample, operating_point, smoothed
 
 Floats = npt.NDArray[np.float64]
 

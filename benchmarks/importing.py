@@ -17,9 +17,9 @@ from random import Random
 
 from moderation.clock import now_ms
 from moderation.db import Database
-from moderation.importing import Wish, bring_in
 from moderation.imports import Format
 from moderation.policy import SiteSettings
+from moderation.records.importing import Wish, bring_in
 from moderation.sites import create_site
 
 _WORDS = (Path(__file__).with_name("words.txt")).read_text().split()

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from playwright.sync_api import Page
 
-from moderation.bootstrap import FIRST_SITE
+from moderation.access.bootstrap import FIRST_SITE
 from moderation.db import Database
 from moderation.models import Site
 from tests.support.browser import running_browser

@@ -39,18 +39,20 @@ from benchmarks import adaptation, newspaper_page, servers
 from benchmarks.adaptation import Comments
 from benchmarks.load import BenchmarkError
 from benchmarks.newspaper_page import PAPERS, Paper
-from moderation import accounts, audits, site_models, site_settings, tokens, training_runs
+from moderation import site_settings
+from moderation.access import accounts, tokens
 from moderation.classifier import artifact
 from moderation.classifier.adaptation import Adaptation, adapted
 from moderation.classifier.prediction import REJECT, Document
 from moderation.clock import now_ms
 from moderation.db import Database
 from moderation.domain import ActorKind, EventKind, Status
+from moderation.learning import audits, site_models, training_runs
 from moderation.models import Comment, Event
 from moderation.policy import SiteSettings
 from moderation.queues import connect, enqueue_train
-from moderation.redis_server import RedisServer
 from moderation.rules import Rules
+from moderation.running.redis_server import RedisServer
 from moderation.schemas import prose
 from training import metrics
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.adaptation_page import Site
-from moderation.bounds import clopper_pearson
+from moderation.learning.bounds import clopper_pearson
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 330, 240, 50, 30, 70
 COUNTS = (0, 100, 200, 500, 1000, 2000, 5000)

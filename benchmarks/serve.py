@@ -4,7 +4,7 @@ the service's settings for it."""
 import sys
 
 from moderation.config import Settings
-from moderation.server import serve
+from moderation.running.server import serve
 
 if __name__ == "__main__":
     serve(Settings.from_environment(), sys.argv[1])

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from benchmarks import isso
 from benchmarks.load import BenchmarkError, Target
-from moderation.bootstrap import bootstrap
+from moderation.access.bootstrap import bootstrap
 from moderation.config import Settings
 from moderation.db import Database
-from moderation.redis_server import RedisServer
+from moderation.running.redis_server import RedisServer
 
 _KEY = "benchmark-site-key"
 _PATH = "/v1/comments"

@@ -12,7 +12,7 @@ from typing import Any
 from playwright.sync_api import Page
 from sqlalchemy import select
 
-from moderation.bootstrap import FIRST_SITE
+from moderation.access.bootstrap import FIRST_SITE
 from moderation.clock import DAY, HOUR, SECOND, now_ms
 from moderation.domain import ActorKind, Status
 from moderation.models import Site

@@ -10,18 +10,18 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from moderation import logs, web
-from moderation.challenges import Challenges
-from moderation.checks import Checks
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
-from moderation.freshness import Freshness
 from moderation.queues import DecideNotifier, connect
 from moderation.scorer import Scorer
 from moderation.services import Services
 from moderation.sites import SiteDirectory
 from moderation.submissions import Submissions
 from moderation.web.sessions import Sessions
+from moderation.website.challenges import Challenges
+from moderation.website.checks import Checks
+from moderation.website.freshness import Freshness
 
 # A comment of 20,000 characters, percent-encoded in a form, with room for the other fields.
 LARGEST_REQUEST = 256 * 1024

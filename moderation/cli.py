@@ -9,17 +9,17 @@ import click
 from rich.console import Console
 
 from moderation import logs
-from moderation.bootstrap import FirstSecrets
+from moderation.access.bootstrap import FirstSecrets
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import StartupError
-from moderation.server import serve
+from moderation.running.server import serve
 
 _ELSEWHERE = {
-    "site": "moderation.site_commands:site",
-    "user": "moderation.user_commands:user",
-    "import": "moderation.import_commands:import_",
-    "erase": "moderation.erase_commands:erase",
+    "site": "moderation.command_line.site_commands:site",
+    "user": "moderation.command_line.user_commands:user",
+    "import": "moderation.command_line.import_commands:import_",
+    "erase": "moderation.command_line.erase_commands:erase",
     "worker": "worker.cli:worker",
     "trainer": "worker.cli:trainer",
     "models": "training.model_commands:models",
@@ -52,7 +52,7 @@ def cli() -> None:
 @cli.command()
 def up() -> None:
     """Run everything on this machine: Redis, web server, workers and trainer."""
-    from moderation.supervisor import Supervisor  # noqa: PLC0415 - loads the model's code
+    from moderation.running.supervisor import Supervisor  # noqa: PLC0415 - loads the model's code
 
     settings = Settings.from_environment()
     logs.configure(settings.log_level)
@@ -81,7 +81,7 @@ def _announcement(settings: Settings, first: FirstSecrets) -> str:
 @cli.command()
 def web() -> None:
     """Run the web server alone."""
-    from moderation.supervisor import leave_no_orphans  # noqa: PLC0415
+    from moderation.running.supervisor import leave_no_orphans  # noqa: PLC0415
 
     settings = Settings.from_environment()
     Database(settings.database, pool_size=1).check()

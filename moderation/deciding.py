@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
-from moderation import shadows
-from moderation.audits import Drawn, draw
 from moderation.classifier.language import detect
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document, Prediction
 from moderation.db import Database
 from moderation.domain import ActorKind, Status
 from moderation.facts import Pending, gather
+from moderation.learning import shadows
+from moderation.learning.audits import Drawn, draw
+from moderation.learning.shadows import Beside
 from moderation.policy import (
     SCORER_FAILED,
     SCORER_UNAVAILABLE,
@@ -26,7 +27,6 @@ from moderation.policy import (
 )
 from moderation.review import Actor, Applied, Change, set_status
 from moderation.scorer import Scorer, explain_each, predict_each
-from moderation.shadows import Beside
 
 log = logging.getLogger(__name__)
 

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, func, select
 from sqlalchemy.orm import aliased
 
-from moderation import operating_points, similarity, sites
-from moderation.audits import has_room
+from moderation import similarity, sites
 from moderation.clock import HOUR, SECOND
 from moderation.domain import CHANGING, PEOPLE, ActorKind, ModelRef, Standing, Status
 from moderation.ids import floor_id
+from moderation.learning import operating_points
+from moderation.learning.audits import has_room
+from moderation.learning.operating_points import Points
 from moderation.models import AuthorStanding, Comment, Event, is_approved, is_held
-from moderation.operating_points import Points
 from moderation.policy import SiteSettings
 from moderation.rules import LONG_ENOUGH_TO_REPEAT, NEARLY_THE_SAME, Facts, Rules
 from moderation.sites import SiteRef

@@ -20,9 +20,8 @@ from sqlalchemy import (
     update,
 )
 
-from moderation import alike, callbacks, labels, webhooks
-from moderation.accounts import AccountRef
-from moderation.audits import NOT_DRAWN, Drawn
+from moderation import alike
+from moderation.access.accounts import AccountRef
 from moderation.clock import now_ms
 from moderation.db import execute_many, to_json
 from moderation.domain import (
@@ -38,10 +37,13 @@ from moderation.domain import (
 )
 from moderation.errors import NotFound
 from moderation.ids import new_id
-from moderation.labels import NewLabel
+from moderation.learning import labels
+from moderation.learning.audits import NOT_DRAWN, Drawn
+from moderation.learning.labels import NewLabel
 from moderation.models import Comment, Event
+from moderation.outbox import callbacks, webhooks
+from moderation.outbox.webhooks import Changed
 from moderation.ranking import rank
-from moderation.webhooks import Changed
 
 # Kept for the bound parameters' names: a column's own name would stand for its value.
 _WRITE = (

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
 
-from moderation import site_models
 from moderation.classifier.adaptation import Adaptation, adapted
 from moderation.classifier.artifact import ArtifactError, load
 from moderation.classifier.pipeline import Classifier, Reading
 from moderation.classifier.prediction import Document, Explanation, Prediction
 from moderation.db import Database
 from moderation.domain import ModelRef
+from moderation.learning import site_models
 from moderation.policy import SPANS_KEPT
 
 log = logging.getLogger(__name__)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from moderation.challenges import Challenges
-from moderation.checks import Checks
 from moderation.config import Settings
 from moderation.db import Database
-from moderation.freshness import Freshness
 from moderation.sites import SiteDirectory
 from moderation.submissions import Submissions
+from moderation.website.challenges import Challenges
+from moderation.website.checks import Checks
+from moderation.website.freshness import Freshness
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from moderation import operating_points
 from moderation.clock import now_ms
 from moderation.errors import Conflict, FieldError, InvalidInput, NotFound
+from moderation.learning import operating_points
 from moderation.models import Notice, SettingChange, Site, SiteSecret
 from moderation.policy import SiteSettings
 from moderation.sites import (

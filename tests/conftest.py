@@ -13,18 +13,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
-from moderation import checks
+from moderation.access.bootstrap import bootstrap
 from moderation.app import create_app
-from moderation.bootstrap import bootstrap
-from moderation.checks import Checks
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.pipeline import Classifier
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import DecideNotifier, connect
-from moderation.redis_server import RedisServer
 from moderation.review import Applied
+from moderation.running.redis_server import RedisServer
 from moderation.scorer import Scorer
+from moderation.website import checks
+from moderation.website.checks import Checks
 from tests.support.comments import all_are_decided
 from tests.support.postgres import Schemas, migrated, running_postgres
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY
@@ -132,7 +132,7 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same hash, at a price that a test can pay each time."""
     cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    monkeypatch.setattr("moderation.accounts._hasher", cheap)
+    monkeypatch.setattr("moderation.access.accounts._hasher", cheap)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from moderation.classifier.language import detect
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document
-from moderation.labels import Labelled
+from moderation.learning.labels import Labelled
 from training.logistic import ascend, telling
 from training.softlabels import Floats
 from training.train import quantise

@@ -1,12 +1,12 @@
 """Scores of labelled comments by models that were not trained on them: what thresholds follow from
-(see `moderation.goals`), where the model itself was trained on all of them."""
+(see `moderation.learning.goals`), where the model itself was trained on all of them."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from moderation.classifier.prediction import Document
-from moderation.labels import Labelled
+from moderation.learning.labels import Labelled
 from training.gate import together
 from training.guard import Model, probabilities
 

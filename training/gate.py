@@ -16,8 +16,8 @@ import numpy.typing as npt
 from moderation import similarity
 from moderation.classifier.prediction import Document
 from moderation.domain import Selection
-from moderation.goals import weighed
-from moderation.labels import Labelled
+from moderation.learning.goals import weighed
+from moderation.learning.labels import Labelled
 from training import guard as guarding
 from training import metrics
 from training.guard import Guard, Model, probabilities

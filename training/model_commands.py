@@ -9,17 +9,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from sqlalchemy import Connection
 
-from moderation import logs, shadows, site_models, site_settings, training_runs
+from moderation import logs, site_settings
 from moderation.classifier import artifact
 from moderation.classifier.artifact import ArtifactError
 from moderation.clock import to_datetime
-from moderation.commands import changing, open_database
+from moderation.command_line.commands import changing, open_database
 from moderation.config import Settings
 from moderation.errors import Conflict
+from moderation.learning import shadows, site_models, training_runs
+from moderation.learning.site_models import GENERAL, StoredModel
+from moderation.learning.training_runs import State
+from moderation.learning.verdict_report import render
 from moderation.scorer import Scorer
-from moderation.site_models import GENERAL, StoredModel
-from moderation.training_runs import State
-from moderation.verdict_report import render
 from training.retraining import retrain
 
 # Who changed it, in the record of changes: whoever may log in on the service's machine.

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from moderation.verdict_report import HEIGHT, WIDTH, svg_path
+from moderation.learning.verdict_report import HEIGHT, WIDTH, svg_path
 from training.evaluation import Evaluation, Slice
 from training.metrics import Interval
 

@@ -14,17 +14,18 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from moderation import goals, labels, operating_points, site_models, sites, training_runs
+from moderation import sites
 from moderation.classifier.adaptation import Adaptation, adapted
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import SECOND, now_ms
 from moderation.db import Database
-from moderation.goals import Evidence
-from moderation.labels import Labelled
+from moderation.learning import goals, labels, operating_points, site_models, training_runs
+from moderation.learning.goals import Evidence
+from moderation.learning.labels import Labelled
+from moderation.learning.site_models import NewModel
+from moderation.learning.training_runs import LEAST_LABELS, Run, State
 from moderation.scorer import Scorer
-from moderation.site_models import NewModel
 from moderation.sites import SiteRef
-from moderation.training_runs import LEAST_LABELS, Run, State
 from training import gate, guard
 from training.adapt import examples_of, fit
 from training.crossfit import FOLDS, out_of_fold

@@ -10,7 +10,7 @@ from moderation import logs
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.queues import connect
-from moderation.supervisor import check_redis, leave_no_orphans
+from moderation.running.supervisor import check_redis, leave_no_orphans
 
 
 @click.command()

@@ -17,11 +17,11 @@ from threading import Event, Lock, Thread
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from moderation import deliveries
 from moderation.clock import now_ms
 from moderation.db import Database
-from moderation.deliveries import Lane, Outcome, Taken
-from moderation.webhooks import signature_headers
+from moderation.outbox import deliveries
+from moderation.outbox.deliveries import Lane, Outcome, Taken
+from moderation.outbox.webhooks import signature_headers
 from worker.webhook import WebhookError, post
 
 log = logging.getLogger(__name__)

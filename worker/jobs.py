@@ -7,18 +7,15 @@ from threading import Thread
 
 from redis import Redis
 
-from moderation import (
-    deliveries,
-    import_runs,
-    operating_points,
-    site_models,
-    training_runs,
-)
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.deciding import decide_comments
+from moderation.desk.numbers import close_days
 from moderation.errors import Conflict
-from moderation.numbers import close_days
+from moderation.learning import operating_points, site_models, training_runs
+from moderation.learning.rescoring import rescore as rescore_held
+from moderation.learning.weighing import weigh_deciding
+from moderation.outbox import deliveries
 from moderation.queues import (
     connect,
     enqueue_decide,
@@ -27,9 +24,8 @@ from moderation.queues import (
     enqueue_weigh,
     oldest_waiting,
 )
-from moderation.rescoring import rescore as rescore_held
+from moderation.records import import_runs
 from moderation.scorer import Scorer
-from moderation.weighing import weigh_deciding
 from worker.notices import send_notices
 from worker.sweeping import sweep as find_lost
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from moderation import watch
 from moderation.clock import HOUR, MINUTE, now_ms
 from moderation.db import Database
 from moderation.domain import Status
-from moderation.drift import Shift
+from moderation.learning import watch
+from moderation.learning.drift import Shift
 from moderation.models import Comment, Notice, Site
 from moderation.policy import SiteSettings
 from moderation.sites import SiteRef

@@ -12,8 +12,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from moderation import accounts, tokens
-from moderation.accounts import AccountRef
+from moderation.access import accounts, tokens
+from moderation.access.accounts import AccountRef
 from moderation.clock import MINUTE, now_ms
 from moderation.errors import Unauthorized
 from moderation.web import problems, uploads

@@ -17,10 +17,10 @@ from flask.typing import ResponseReturnValue
 from itsdangerous import BadSignature, URLSafeSerializer
 from werkzeug.wrappers import Response
 
-from moderation import accounts, guessing
-from moderation.accounts import AccountRef
+from moderation.access import accounts, guessing
+from moderation.access.accounts import AccountRef
+from moderation.access.guessing import Try
 from moderation.errors import TooManyTries, in_words
-from moderation.guessing import Try
 from moderation.web.access import start_session
 from moderation.web.context import services
 

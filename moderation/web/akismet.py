@@ -16,17 +16,18 @@ from urllib.parse import parse_qsl
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from moderation import akismet, feedback, operating_points
-from moderation.akismet import Call, Figures
 from moderation.clock import now_ms, to_datetime
 from moderation.domain import ModeratorReason, Status
 from moderation.errors import Overloaded
 from moderation.ids import new_id
+from moderation.learning import operating_points
 from moderation.policy import decide
 from moderation.rules import Facts
 from moderation.sites import SiteRef
 from moderation.web import problems
 from moderation.web.context import services
+from moderation.website import akismet, feedback
+from moderation.website.akismet import Call, Figures
 
 blueprint = Blueprint("akismet", __name__)
 

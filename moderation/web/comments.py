@@ -9,9 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from moderation import feedback, threads
 from moderation.addresses import origin_of
-from moderation.client_schemas import CorrectedState, FeedbackIn
 from moderation.clock import to_datetime
 from moderation.domain import Status
 from moderation.errors import (
@@ -23,7 +21,6 @@ from moderation.errors import (
     Overloaded,
     Unauthorized,
 )
-from moderation.freshness import Moment
 from moderation.models import Comment
 from moderation.schemas import (
     CommentReceipt,
@@ -39,6 +36,9 @@ from moderation.web import demo, forms
 from moderation.web.conditional import conditional
 from moderation.web.context import services, wants_html
 from moderation.web.keys import keyed_site
+from moderation.website import feedback, threads
+from moderation.website.client_schemas import CorrectedState, FeedbackIn
+from moderation.website.freshness import Moment
 
 blueprint = Blueprint("comments", __name__, url_prefix="/v1/comments")
 

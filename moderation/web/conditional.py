@@ -6,8 +6,8 @@ from http import HTTPStatus
 from flask import Response, request
 from sqlalchemy import Connection
 
-from moderation.freshness import Moment, last_moment
 from moderation.web.context import services
+from moderation.website.freshness import Moment, last_moment
 
 
 def conditional(site_id: int, build: Callable[[Connection, Moment], Response]) -> Response:

@@ -5,7 +5,7 @@ from typing import cast
 from flask import current_app, g, request
 from sqlalchemy import Connection
 
-from moderation.accounts import AccountRef
+from moderation.access.accounts import AccountRef
 from moderation.errors import FieldError, InvalidInput
 from moderation.services import Services
 from moderation.sites import names

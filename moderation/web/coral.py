@@ -5,12 +5,12 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import select
 
-from moderation import coral
-from moderation.coral import Asked
 from moderation.errors import Unauthorized
 from moderation.models import Comment
 from moderation.site_settings import secret_of
 from moderation.web.context import services
+from moderation.website import coral
+from moderation.website.coral import Asked
 
 blueprint = Blueprint("coral", __name__, url_prefix="/coral")
 

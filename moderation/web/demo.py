@@ -5,10 +5,10 @@ from typing import Any
 from flask import Blueprint, render_template, request
 from sqlalchemy import select
 
-from moderation import threads
-from moderation.bootstrap import FIRST_SITE
+from moderation.access.bootstrap import FIRST_SITE
 from moderation.models import Comment
 from moderation.web.context import services
+from moderation.website import threads
 
 blueprint = Blueprint("demo", __name__)
 

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 from werkzeug.exceptions import BadRequest
 
-from moderation import alike, authors, cards, queue, remarks, review
-from moderation.desk_schemas import (
+from moderation import alike, review
+from moderation.desk import authors, cards, queue, remarks
+from moderation.desk.desk_schemas import (
     AppliedOut,
     CardOut,
     ConflictProblem,
@@ -27,8 +28,8 @@ from moderation.desk_schemas import (
     ReaderOut,
     StandingIn,
 )
+from moderation.desk.reading import LEASE, Readers
 from moderation.errors import Conflict, FieldError, InvalidInput, NotFound
-from moderation.reading import LEASE, Readers
 from moderation.schemas import parse
 from moderation.web.context import account, services
 

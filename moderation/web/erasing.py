@@ -6,11 +6,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
 
-from moderation import erasure, history
 from moderation.clock import to_datetime
+from moderation.desk import history
 from moderation.domain import ActorKind
 from moderation.errors import Conflict, NotFound
 from moderation.models import Comment
+from moderation.records import erasure
 from moderation.review import Actor
 from moderation.web.context import account, services
 from moderation.web.desk.legible import pieces

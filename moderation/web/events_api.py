@@ -3,8 +3,8 @@
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from moderation import history
-from moderation.event_schemas import EventPage, EventsFollowed, event_out
+from moderation.desk import history
+from moderation.desk.event_schemas import EventPage, EventsFollowed, event_out
 from moderation.schemas import parse
 from moderation.web.context import services, sites_named
 

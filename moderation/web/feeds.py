@@ -6,15 +6,15 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import Connection
 
-from moderation import feeds
 from moderation.clock import SECOND, now_ms, to_datetime
 from moderation.errors import Closed, NotFound
-from moderation.feeds import Feed
-from moderation.freshness import Moment
 from moderation.schemas import FeedQuery, parse
 from moderation.sites import SiteRef
 from moderation.web.conditional import conditional
 from moderation.web.context import services
+from moderation.website import feeds
+from moderation.website.feeds import Feed
+from moderation.website.freshness import Moment
 
 blueprint = Blueprint("feeds", __name__, url_prefix="/v1/feeds")
 

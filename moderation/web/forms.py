@@ -8,14 +8,14 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from moderation import threads
 from moderation.addresses import origin_of
-from moderation.challenges import LASTS, WAIT
 from moderation.errors import FieldError, InvalidInput
 from moderation.models import Comment
 from moderation.schemas import AltchaChallenge, FormChallenge, FormQuery, SiteQuery, parse
 from moderation.sites import SiteRef
 from moderation.web.context import services
+from moderation.website import threads
+from moderation.website.challenges import LASTS, WAIT
 
 blueprint = Blueprint("forms", __name__)
 

@@ -8,8 +8,10 @@ from flask.typing import ResponseReturnValue
 from pydantic import Field
 from werkzeug.exceptions import Forbidden
 
-from moderation import history, labels
 from moderation.clock import now_ms, to_datetime
+from moderation.desk import history
+from moderation.desk.event_schemas import EventQuery
+from moderation.desk.exports import CONTENT_TYPES, Form, lines
 from moderation.domain import (
     ActorKind,
     EventKind,
@@ -19,8 +21,7 @@ from moderation.domain import (
     Status,
 )
 from moderation.errors import FieldError, InvalidInput, NotFound
-from moderation.event_schemas import EventQuery
-from moderation.exports import CONTENT_TYPES, Form, lines
+from moderation.learning import labels
 from moderation.policy import HEADS
 from moderation.rules import DECIDERS
 from moderation.schemas import parse

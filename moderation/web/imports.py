@@ -12,14 +12,15 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 
-from moderation import import_runs, site_settings
+from moderation import site_settings
 from moderation.clock import to_datetime
 from moderation.errors import FieldError, InvalidInput, NotFound
-from moderation.import_runs import UNDER_WAY, State, Upload
-from moderation.importing import Report
 from moderation.imports import Format
 from moderation.models import Site
 from moderation.queues import enqueue_import
+from moderation.records import import_runs
+from moderation.records.import_runs import UNDER_WAY, State, Upload
+from moderation.records.importing import Report
 from moderation.schemas import line
 from moderation.web import uploads
 from moderation.web.context import account, services

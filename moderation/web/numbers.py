@@ -10,12 +10,12 @@ from typing import NamedTuple
 from flask import Blueprint, render_template, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from moderation import numbers
 from moderation.clock import now_ms
+from moderation.desk import numbers
+from moderation.desk.event_schemas import Since
+from moderation.desk.numbers import Decided, Figures, Judged, Share, share
 from moderation.domain import PEOPLE, ActorKind, Status
 from moderation.errors import FieldError, InvalidInput
-from moderation.event_schemas import Since
-from moderation.numbers import Decided, Figures, Judged, Share, share
 from moderation.schemas import Line, parse
 from moderation.sites import names
 from moderation.web import sentences, watching

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from moderation import accounts, tokens
+from moderation.access import accounts, tokens
 from moderation.clock import to_datetime
 from moderation.errors import InvalidInput, TooManyTries
 from moderation.web.access import start_session

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
 
-from moderation import accounts
+from moderation.access import accounts
 from moderation.domain import Role
 from moderation.errors import Conflict, FieldError, InvalidInput, NotFound
 from moderation.models import Site

@@ -10,18 +10,18 @@ from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import Connection
 from werkzeug.exceptions import HTTPException
 
-from moderation import feedback, perspective
 from moderation.classifier.language import detect
 from moderation.classifier.prediction import REJECT, Document, Prediction
 from moderation.domain import Status
 from moderation.errors import Overloaded
-from moderation.perspective import Analysis, Sentence, Suggestion, Wrong
 from moderation.policy import short
-from moderation.sent import Sent
 from moderation.sites import SiteRef
 from moderation.web import problems
 from moderation.web.context import services
 from moderation.web.perspective_discovery import document
+from moderation.website import feedback, perspective
+from moderation.website.perspective import Analysis, Sentence, Suggestion, Wrong
+from moderation.website.sent import Sent
 
 blueprint = Blueprint("perspective", __name__)
 

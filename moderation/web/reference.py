@@ -9,8 +9,7 @@ from openapi_pydantic import OpenAPI
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
-from moderation.client_schemas import CorrectedState, FeedbackIn, ScoreIn, ScoresOut
-from moderation.desk_schemas import (
+from moderation.desk.desk_schemas import (
     AppliedOut,
     CardOut,
     ConflictProblem,
@@ -24,7 +23,7 @@ from moderation.desk_schemas import (
     ReaderOut,
     StandingIn,
 )
-from moderation.event_schemas import EventPage, EventsFollowed
+from moderation.desk.event_schemas import EventPage, EventsFollowed
 from moderation.schemas import (
     AccountState,
     CommentPage,
@@ -40,6 +39,7 @@ from moderation.schemas import (
     SiteQuery,
     WebhookMessage,
 )
+from moderation.website.client_schemas import CorrectedState, FeedbackIn, ScoreIn, ScoresOut
 
 blueprint = Blueprint("reference", __name__)
 

@@ -6,12 +6,12 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from moderation import scores
 from moderation.clock import to_datetime
+from moderation.desk import scores
+from moderation.desk.queue import QueueFilter, Tab
 from moderation.domain import ModeratorReason, Status
 from moderation.errors import FieldError, InvalidInput
 from moderation.policy import HEADS
-from moderation.queue import QueueFilter, Tab
 from moderation.sites import names
 from moderation.web import sentences
 from moderation.web.context import account, services, sites_named

@@ -4,15 +4,15 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
-from moderation.checks import Scored
 from moderation.classifier.language import detect
 from moderation.classifier.prediction import REJECT, Document, Explanation, Prediction
-from moderation.client_schemas import ScoreIn, ScoreOut, ScoresOut, SpanOut, TextIn, WhyOut
 from moderation.policy import short
 from moderation.schemas import parse
 from moderation.scorer import explain_each
 from moderation.web.context import services
 from moderation.web.keys import keyed_site
+from moderation.website.checks import Scored
+from moderation.website.client_schemas import ScoreIn, ScoreOut, ScoresOut, SpanOut, TextIn, WhyOut
 
 blueprint = Blueprint("scoring", __name__, url_prefix="/v1/score")
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from moderation.clock import DAY, HOUR, MINUTE, SECOND
+from moderation.desk.history import EventRecord
 from moderation.domain import PEOPLE, ActorKind, EventKind, Standing, Status
-from moderation.history import EventRecord
 from moderation.web.desk import words
 
 _REASONS: Mapping[str, str] = {

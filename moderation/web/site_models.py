@@ -10,16 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, select
 
-from moderation import labels, rescoring, shadows, site_models, site_settings, training_runs
-from moderation import verdict_report as report_file
+from moderation import site_settings
 from moderation.clock import now_ms, to_datetime
 from moderation.errors import Conflict, NotFound
+from moderation.learning import labels, rescoring, shadows, site_models, training_runs
+from moderation.learning import verdict_report as report_file
+from moderation.learning.site_models import Deed, State, StoredModel
+from moderation.learning.training_runs import LEAST_LABELS, UNFINISHED, Run
 from moderation.models import Site
 from moderation.queues import enqueue_rescore, enqueue_train
 from moderation.schemas import parse
-from moderation.site_models import Deed, State, StoredModel
 from moderation.sites import SiteRef
-from moderation.training_runs import LEAST_LABELS, UNFINISHED, Run
 from moderation.web import sentences, verdicts
 from moderation.web.context import account, services
 from moderation.web.desk.legible import pieces

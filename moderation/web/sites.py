@@ -15,16 +15,18 @@ from flask.typing import ResponseReturnValue
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import Connection, select
 
-from moderation import operating_points, rehearsal, site_settings, sites
+from moderation import site_settings, sites
 from moderation.classifier import artifact
 from moderation.clock import to_datetime
-from moderation.coral import PROTOCOL
+from moderation.desk import rehearsal
 from moderation.errors import Conflict, InvalidInput
+from moderation.learning import operating_points
 from moderation.models import Site
 from moderation.policy import SiteSettings
 from moderation.sites import SiteRef
 from moderation.web import site_form
 from moderation.web.context import account, services
+from moderation.website.coral import PROTOCOL
 
 log = logging.getLogger(__name__)
 

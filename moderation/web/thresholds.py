@@ -12,14 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
-from moderation import goals, labels, operating_points, rehearsal, site_settings
+from moderation import site_settings
 from moderation.classifier.prediction import REJECT
 from moderation.clock import to_datetime
+from moderation.desk import rehearsal
+from moderation.desk.rehearsal import Rehearsal
 from moderation.errors import InvalidInput
-from moderation.goals import Evidence, Trade
+from moderation.learning import goals, labels, operating_points
+from moderation.learning.goals import Evidence, Trade
 from moderation.policy import OperatingPoint, SiteSettings
 from moderation.queues import enqueue_weigh
-from moderation.rehearsal import Rehearsal
 from moderation.schemas import parse
 from moderation.sites import SiteRef
 from moderation.web import site_form

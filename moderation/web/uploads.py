@@ -5,7 +5,7 @@ from typing import IO, cast
 
 import flask
 
-from moderation import import_runs
+from moderation.records import import_runs
 from moderation.web.context import services
 
 ENDPOINT = "imports.upload"

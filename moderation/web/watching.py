@@ -8,16 +8,17 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
-from moderation import audits, drift, numbers, watch
-from moderation.audits import Sample, Verdict
-from moderation.bounds import Rate
 from moderation.clock import DAY
+from moderation.desk import numbers
+from moderation.desk.numbers import SCORE_EDGES, UNKNOWN_EDGES, Figures
 from moderation.domain import ActorKind, Audit, Status
-from moderation.drift import Shift
+from moderation.learning import audits, drift, watch
+from moderation.learning.audits import Sample, Verdict
+from moderation.learning.bounds import Rate
+from moderation.learning.drift import Shift
+from moderation.learning.watch import LOOKBACK, Drift
 from moderation.models import Site
-from moderation.numbers import SCORE_EDGES, UNKNOWN_EDGES, Figures
 from moderation.policy import SiteSettings
-from moderation.watch import LOOKBACK, Drift
 from moderation.web import sentences
 from moderation.web.plots import Data, Plot, Series, nice_top, trend
 

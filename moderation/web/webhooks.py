@@ -8,11 +8,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
-from moderation import deliveries, site_settings, webhook_settings, webhooks
+from moderation import site_settings
 from moderation.clock import now_ms, to_datetime
 from moderation.errors import InvalidInput
+from moderation.outbox import deliveries, webhook_settings, webhooks
+from moderation.outbox.webhooks import CHOOSABLE
 from moderation.web.context import account, services
-from moderation.webhooks import CHOOSABLE
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/desk/sites/<name>/webhooks")
 

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import delete
 
+from moderation.access.guessing import FREE_OF_NAME
 from moderation.db import Database
-from moderation.guessing import FREE_OF_NAME
 from moderation.models import SignInFailures
 from moderation.policy import HEADS, SiteSettings
 from moderation.rules import Rules

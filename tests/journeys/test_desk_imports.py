@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from moderation import labels
 from moderation.db import Database
+from moderation.learning import labels
 from moderation.models import Comment, Site
 from tests.support.browser import Browser, Window, running_browser
 from tests.support.exports import wp_comment, written, wxr

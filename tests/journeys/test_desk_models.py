@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from moderation import shadows, site_models, site_settings
+from moderation import site_settings
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, thresholds
 from moderation.db import Database
+from moderation.learning import shadows, site_models
 from moderation.policy import SiteSettings
 from moderation.rules import Rules
 from tests.support import newspaper

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from moderation.accounts import create_account
+from moderation.access.accounts import create_account
 from moderation.db import Database
 from moderation.domain import Role
 from moderation.models import Base, Site

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, insert, select
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.db import Database
 from moderation.domain import LabelSource, Selection
-from moderation.labels import NewLabel, record
+from moderation.learning.labels import NewLabel, record
+from moderation.learning.weighing import weigh
 from moderation.models import Example
 from moderation.policy import SiteSettings
 from moderation.site_settings import site_named
-from moderation.weighing import weigh
 from tests.support.browser import Browser, Window, running_browser
 from tests.support.decisions import settle
 from tests.support.service import ADMIN_PASSWORD, Service, running_service

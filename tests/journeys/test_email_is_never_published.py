@@ -16,13 +16,14 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 from sqlalchemy import text
 
-from moderation import accounts, tokens, webhooks
-from moderation.bootstrap import FIRST_ADMINISTRATOR
+from moderation.access import accounts, tokens
+from moderation.access.bootstrap import FIRST_ADMINISTRATOR
 from moderation.domain import Status
-from moderation.importing import Wish, bring_in
 from moderation.imports import Format
 from moderation.models import Comment
+from moderation.outbox import webhooks
 from moderation.queues import QueueName, enqueue_decide, queue
+from moderation.records.importing import Wish, bring_in
 from tests.support.exports import wp_comment, written, wxr
 from tests.support.service import (
     FRIENDLY,

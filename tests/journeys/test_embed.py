@@ -12,7 +12,7 @@ from moderation.domain import Status
 from moderation.policy import SiteSettings
 from moderation.rules import Rules
 from moderation.sites import create_site
-from moderation.threads import DEEPEST
+from moderation.website.threads import DEEPEST
 from tests.support.browser import Browser, Window, running_browser
 from tests.support.comments import add_comment
 from tests.support.pages import Website, running_website

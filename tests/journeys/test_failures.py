@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from moderation.domain import Status
 from moderation.models import Comment, Event
 from moderation.queues import QueueName, queue
-from moderation.redis_server import RedisServer
+from moderation.running.redis_server import RedisServer
 from tests.support.service import Service, running_service
 
 SOON = "1"  # seconds until a lost comment is looked for

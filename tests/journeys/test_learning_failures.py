@@ -14,16 +14,17 @@ import pytest
 from redis.exceptions import RedisError
 from sqlalchemy import Row, func, select, update
 
-from moderation import site_models, sites, training_runs
+from moderation import sites
 from moderation.classifier.pipeline import Classifier
 from moderation.db import Database
 from moderation.domain import ModelRef, Status
 from moderation.errors import Conflict
+from moderation.learning import site_models, training_runs
+from moderation.learning.training_runs import State
 from moderation.models import Comment, Event, TrainingRun
 from moderation.policy import SiteSettings
 from moderation.queues import enqueue_train
 from moderation.rules import Rules
-from moderation.training_runs import State
 from tests.support.comments import add_comment
 from tests.support.service import SITE_KEY, Service, running_service
 from tests.support.site_models import LENIENT, ONLY_REJECT, STRICT, adaptation, add_adaptation

@@ -7,7 +7,7 @@ import pytest
 import standardwebhooks
 from playwright.sync_api import expect
 
-from moderation import webhooks
+from moderation.outbox import webhooks
 from tests.journeys.test_desk_accounts import DARK, DESKTOP, PHONE
 from tests.support.browser import Browser, running_browser
 from tests.support.receiver import Receiver, running_receiver

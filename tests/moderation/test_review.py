@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from moderation import alike
-from moderation.accounts import AccountRef
+from moderation.access.accounts import AccountRef
 from moderation.db import Database
 from moderation.domain import ActorKind, Role, Status
 from moderation.errors import NotFound

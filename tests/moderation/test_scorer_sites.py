@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from moderation import site_models
 from moderation.classifier.artifact import DEFAULT_ARTIFACT
 from moderation.classifier.pipeline import Classifier, Reading
 from moderation.classifier.prediction import Document
 from moderation.db import Database
 from moderation.deciding import decide_comments
 from moderation.domain import ModelRef
+from moderation.learning import site_models
 from moderation.scorer import Scorer
 from tests.support.comments import add_comment, add_site, events_of, row_of
 from tests.support.service import FRIENDLY, UNFRIENDLY

@@ -14,7 +14,7 @@ from moderation.domain import Status
 from moderation.errors import Conflict, FieldError, InvalidInput, Overloaded
 from moderation.models import Comment, Thread
 from moderation.queues import DecideNotifier, QueueName, connect, queue
-from moderation.redis_server import RedisServer
+from moderation.running.redis_server import RedisServer
 from moderation.submissions import NewComment, Receipt, Submissions, author_id
 from tests.support.comments import PAGE, add_comment, add_site, new_comment, row_of
 from tests.support.jobs import waiting_ids

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from moderation import webhooks
 from moderation.clock import MINUTE, now_ms
-from moderation.deliveries import Taken
+from moderation.outbox import webhooks
+from moderation.outbox.deliveries import Taken
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "webhooks.md"
 

@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import update
 
 from moderation import review
-from moderation.accounts import AccountRef
-from moderation.audits import Drawn
+from moderation.access.accounts import AccountRef
 from moderation.db import Database
 from moderation.domain import Audit, Role, Status
+from moderation.learning.audits import Drawn
 from moderation.models import Comment
 from moderation.policy import HEADS
 from moderation.review import Change, set_status

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from moderation.domain import LabelSource, Selection
-from moderation.labels import Labelled
+from moderation.learning.labels import Labelled
 
 
 def labelled(number: int = 0, *, unwanted: float = 0.0, **fields: Any) -> Labelled:

@@ -5,11 +5,11 @@ from random import Random
 
 from sqlalchemy import insert
 
-from moderation import labels
 from moderation.clock import MINUTE, now_ms
 from moderation.db import Database
 from moderation.domain import LabelSource, Selection
-from moderation.labels import NewLabel
+from moderation.learning import labels
+from moderation.learning.labels import NewLabel
 from moderation.models import Example
 from training import guard
 

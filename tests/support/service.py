@@ -26,7 +26,7 @@ from moderation.db import Database
 from moderation.models import Site
 from moderation.policy import SiteSettings
 from moderation.queues import connect
-from moderation.redis_server import RedisServer
+from moderation.running.redis_server import RedisServer
 from tests.support.ports import free_port
 
 SITE_KEY = "test-site-key-0123456789"

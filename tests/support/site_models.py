@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from moderation import site_models
 from moderation.classifier.adaptation import Adaptation, SiteWeights
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT
 from moderation.db import Database
 from moderation.domain import ModelRef
+from moderation.learning import site_models
+from moderation.learning.site_models import NewModel
 from moderation.policy import HEADS as ALL_HEADS
-from moderation.site_models import NewModel
 
 BASE = "general-2026-11-01-00000000"
 

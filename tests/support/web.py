@@ -5,8 +5,8 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from moderation import accounts, tokens
-from moderation.bootstrap import FIRST_ADMINISTRATOR, FIRST_SITE
+from moderation.access import accounts, tokens
+from moderation.access.bootstrap import FIRST_ADMINISTRATOR, FIRST_SITE
 from moderation.db import Database
 from moderation.domain import Role
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY

@@ -12,7 +12,7 @@ from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document
 from moderation.domain import LabelSource, Selection
-from moderation.labels import Labelled
+from moderation.learning.labels import Labelled
 from training.adapt import Example, examples_of, fit
 
 NOW = 1_800_000_000_000

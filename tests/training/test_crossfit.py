@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from moderation.classifier.prediction import Document, Prediction
-from moderation.labels import Labelled
+from moderation.learning.labels import Labelled
 from tests.support.labels import labelled
 from training.crossfit import out_of_fold
 

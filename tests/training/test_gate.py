@@ -10,8 +10,8 @@ from scipy.special import expit
 
 from moderation.classifier.prediction import Document, Prediction
 from moderation.domain import Selection
-from moderation.labels import Labelled
-from moderation.verdict_report import render
+from moderation.learning.labels import Labelled
+from moderation.learning.verdict_report import render
 from tests.support.labels import labelled
 from training import gate, guard
 from training.gate import Verdict, judge, split, straddling, together

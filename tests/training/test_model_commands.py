@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from moderation import site_models
 from moderation.classifier import artifact
 from moderation.classifier.artifact import DEFAULT_ARTIFACT
 from moderation.cli import cli
 from moderation.db import Database
+from moderation.learning import site_models
 from tests.support.comments import add_site
 from tests.support.site_models import add_model
 from tests.training.test_retraining import teach

@@ -6,16 +6,17 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from moderation import labels, operating_points, site_models, sites, training_runs
+from moderation import sites
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import DAY, MINUTE, now_ms
 from moderation.db import Database
 from moderation.domain import LabelSource, Selection
-from moderation.labels import Labelled, NewLabel
+from moderation.learning import labels, operating_points, site_models, training_runs
+from moderation.learning.labels import Labelled, NewLabel
+from moderation.learning.site_models import State as ModelState
+from moderation.learning.training_runs import State
 from moderation.models import Example, TrainingRun
 from moderation.scorer import Scorer
-from moderation.site_models import State as ModelState
-from moderation.training_runs import State
 from tests.support.comments import add_site
 from tests.support.site_models import LENIENT, decides
 from training import gate, retraining

@@ -15,13 +15,13 @@ import pytest
 import standardwebhooks
 from sqlalchemy import select
 
-from moderation import deliveries, webhooks
 from moderation.db import Database
-from moderation.deliveries import Lane, State
 from moderation.domain import Status
 from moderation.models import Delivery, Webhook
+from moderation.outbox import deliveries, webhooks
+from moderation.outbox.deliveries import Lane, State
+from moderation.outbox.webhooks import CHOOSABLE
 from moderation.review import Change, set_status
-from moderation.webhooks import CHOOSABLE
 from tests.support.clock import Clock
 from tests.support.comments import MODERATOR, add_comment, add_site
 from tests.support.receiver import Message, Receiver, running_receiver

@@ -10,11 +10,11 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from sqlalchemy import select
 
-from moderation import operating_points
 from moderation.clock import DAY, MINUTE, now_ms
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.domain import Status
+from moderation.learning import operating_points
 from moderation.models import DayFigures
 from moderation.queues import (
     DECIDING,

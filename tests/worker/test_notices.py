@@ -9,9 +9,9 @@ from sqlalchemy import insert, select
 from moderation.clock import HOUR, MINUTE, now_ms
 from moderation.config import Settings
 from moderation.db import Database
+from moderation.desk.numbers import Bin, Figures, day_of
 from moderation.domain import Status
 from moderation.models import DayFigures, Notice
-from moderation.numbers import Bin, Figures, day_of
 from moderation.policy import SiteSettings
 from moderation.review import Change, set_status
 from moderation.site_settings import save, site_named

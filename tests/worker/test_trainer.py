@@ -12,17 +12,18 @@ from redis import Redis
 from rq import Worker
 from sqlalchemy import update
 
-from moderation import labels, operating_points, site_models, sites, training_runs
+from moderation import sites
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import now_ms
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.domain import LabelSource, Selection
-from moderation.labels import NewLabel
+from moderation.learning import labels, operating_points, site_models, training_runs
+from moderation.learning.labels import NewLabel
+from moderation.learning.training_runs import State
 from moderation.models import TrainingRun
 from moderation.queues import DECIDING, QueueName, enqueue_train, queue, workers
 from moderation.sites import SiteDirectory
-from moderation.training_runs import State
 from tests.support.comments import add_comment, add_site
 from tests.support.service import ROOT, descendants
 from tests.support.site_models import LENIENT, decides

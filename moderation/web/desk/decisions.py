@@ -7,7 +7,8 @@ from flask import flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
-from moderation import alike, authors, queue, remarks, review
+from moderation import alike, review
+from moderation.desk import authors, queue, remarks
 from moderation.domain import ModeratorReason, Standing, Status
 from moderation.errors import FieldError, InvalidInput, NotFound
 from moderation.review import Outcome

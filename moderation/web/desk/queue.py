@@ -8,13 +8,14 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf
 from sqlalchemy import Connection, select
 
-from moderation import cards, queue, review
+from moderation import review
 from moderation.clock import to_datetime
+from moderation.desk import cards, queue
+from moderation.desk.queue import Order, QueueFilter, Tab
+from moderation.desk.reading import Readers
 from moderation.domain import ModeratorReason
 from moderation.errors import NotFound
 from moderation.models import Site
-from moderation.queue import Order, QueueFilter, Tab
-from moderation.reading import Readers
 from moderation.web.context import account, services
 from moderation.web.desk import words
 from moderation.web.desk.blueprint import blueprint

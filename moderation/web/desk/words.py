@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from moderation import policy
-from moderation.cards import Card
 from moderation.classifier.prediction import REJECT, Reason
+from moderation.desk.cards import Card
+from moderation.desk.queue import UNKNOWN, Order, Tab
 from moderation.domain import ModeratorReason, Status
-from moderation.queue import UNKNOWN, Order, Tab
 from moderation.review import Decided
 
 HEADS = {

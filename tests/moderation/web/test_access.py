@@ -5,7 +5,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from moderation import accounts
+from moderation.access import accounts
 from moderation.clock import MINUTE
 from moderation.db import Database
 from moderation.web import access

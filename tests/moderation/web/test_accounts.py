@@ -3,11 +3,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text, update
 
+from moderation.access.guessing import FREE_OF_NAME
 from moderation.app import create_app
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.errors import in_words
-from moderation.guessing import FREE_OF_NAME
 from moderation.models import Account, SignInFailures
 from tests.support.service import ADMIN_PASSWORD
 from tests.support.web import BROWSER, PASSWORD, add_moderator, csrf_token, sign_in

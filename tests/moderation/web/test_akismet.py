@@ -336,7 +336,7 @@ class TestChecks:
         def fail(*_: Any, **__: Any) -> None:
             raise RuntimeError("a bug")
 
-        monkeypatch.setattr("moderation.checks.Checks.check", fail)
+        monkeypatch.setattr("moderation.website.checks.Checks.check", fail)
         response = call(client, "/1.1/comment-check", GOOD)
         assert response.text not in ("true", "false")
         assert response.mimetype == "text/plain"

@@ -3,11 +3,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from moderation import accounts, tokens
+from moderation.access import accounts, tokens
 from moderation.clock import HOUR, now_ms
 from moderation.db import Database
+from moderation.desk.event_schemas import EventsFollowed
 from moderation.domain import Role, Status
-from moderation.event_schemas import EventsFollowed
 from moderation.web.reference import openapi
 from tests.support.comments import EMAIL, add_comment, add_site
 from tests.support.events import HELD_BY_MACHINE, add_event

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from moderation import feeds, freshness
 from moderation.clock import HOUR
 from moderation.db import Database
 from moderation.domain import Status
-from moderation.feeds import Entry, Feed
 from moderation.models import Event, Thread
 from moderation.review import Change, set_status
 from moderation.schemas import JsonFeed
+from moderation.website import feeds, freshness
+from moderation.website.feeds import Entry, Feed
 from tests.support.comments import EMAIL, MODERATOR, PAGE, add_comment, add_site
 from tests.support.web import first_site
 
@@ -221,7 +221,7 @@ class TestAskingAgain:
         def never(*_args: Any, **_named: Any) -> None:
             raise AssertionError
 
-        monkeypatch.setattr("moderation.threads.published", never)
+        monkeypatch.setattr("moderation.website.threads.published", never)
         again = client.get(path, headers=headers)
         assert (again.status_code, again.data) == (304, b"")
         assert again.headers["Cache-Control"] == "no-cache"

@@ -10,13 +10,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 import moderation
-from moderation import challenges
-from moderation.challenges import WAIT
 from moderation.clock import DAY
 from moderation.db import Database
 from moderation.domain import Status, Trap
 from moderation.models import Site
 from moderation.policy import SiteSettings
+from moderation.website import challenges
+from moderation.website.challenges import WAIT
 from tests.support.clock import Clock
 from tests.support.comments import PAGE, add_comment, row_of
 from tests.support.web import BROWSER, FIELDS, FORM, KEY, first_site

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from moderation.app import create_app
 from moderation.config import Settings
-from moderation.redis_server import RedisServer
+from moderation.running.redis_server import RedisServer
 
 
 def test_a_service_that_can_work_says_so(client: FlaskClient) -> None:

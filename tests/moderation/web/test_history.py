@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from moderation import accounts, authors, remarks
-from moderation.accounts import AccountRef
+from moderation.access import accounts
+from moderation.access.accounts import AccountRef
 from moderation.db import Database
+from moderation.desk import authors, remarks
 from moderation.domain import EventKind, Role, Standing, Status
 from tests.support.comments import EMAIL, add_comment, add_site
 from tests.support.events import HELD_BY_MACHINE, add_event

@@ -13,13 +13,13 @@ from sqlalchemy import func, select, update
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from moderation import import_runs
 from moderation.clock import DAY, now_ms
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.domain import ActorKind, Status
 from moderation.models import Comment, Example, ImportRun
 from moderation.queues import QueueName, queue
+from moderation.records import import_runs
 from moderation.review import Actor, Change, set_status
 from moderation.web import uploads
 from tests.support.comments import add_comment, add_site, row_of
@@ -184,7 +184,7 @@ def test_an_import_that_was_interrupted_is_begun_anew(
     assert "<bdi>https://old.example/2024/bridge/</bdi>" in desk.get(run).text
     press(desk, run, "go-on")
     with monkeypatch.context() as broken:
-        broken.setattr("moderation.importing._try_to_store", None)
+        broken.setattr("moderation.records.importing._try_to_store", None)
         work(redis)
     assert "something went wrong (TypeError)" in desk.get(run).text
     press(desk, run, "go-on")

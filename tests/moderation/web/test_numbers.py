@@ -7,12 +7,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
-from moderation import accounts
+from moderation.access import accounts
 from moderation.clock import DAY, HOUR, MINUTE, now_ms
 from moderation.db import Database
+from moderation.desk.numbers import Bin, Figures, close_days, day_of
 from moderation.domain import ActorKind, Role, Status
 from moderation.models import DayFigures
-from moderation.numbers import Bin, Figures, close_days, day_of
 from tests.support.audits import decide, drawn
 from tests.support.comments import add_comment, add_site
 from tests.support.events import HELD_BY_MACHINE, add_event

@@ -5,8 +5,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from moderation.access.guessing import FREE_OF_NAME
 from moderation.db import Database
-from moderation.guessing import FREE_OF_NAME
 from tests.support.service import ADMIN_PASSWORD
 from tests.support.web import PASSWORD, add_moderator, csrf_token, sign_in
 

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from moderation.accounts import id_of
+from moderation.access.accounts import id_of
 from moderation.db import Database
 from tests.support.comments import add_site
 from tests.support.web import PASSWORD, add_moderator, csrf_token, moderator_token, sign_in

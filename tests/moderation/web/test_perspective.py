@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from moderation.db import Database
 from moderation.models import Comment, Example, Label
-from moderation.perspective import ATTRIBUTES, Analysis, Wrong
+from moderation.website.perspective import ATTRIBUTES, Analysis, Wrong
 from tests.support.comments import held_by_worker, row_of
 from tests.support.service import FRIENDLY, SITE_KEY, UNFRIENDLY
 from tests.support.web import first_site

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from moderation import scores
 from moderation.db import Database
+from moderation.desk import scores
 from moderation.domain import Status
 from tests.support.comments import add_comment, row_of
 from tests.support.events import HELD_BY_MACHINE, add_event

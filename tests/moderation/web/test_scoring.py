@@ -4,10 +4,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from moderation.client_schemas import SCORED_AT_ONCE
 from moderation.db import Database
 from moderation.models import Comment
 from moderation.policy import HEADS
+from moderation.website.client_schemas import SCORED_AT_ONCE
 from tests.support.service import FRIENDLY, UNFRIENDLY
 from tests.support.web import KEY
 

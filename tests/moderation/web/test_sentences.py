@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from moderation.clock import DAY, HOUR, MINUTE, SECOND
+from moderation.desk.history import EventRecord
 from moderation.domain import ActorKind, EventKind, Status
-from moderation.history import EventRecord
 from moderation.policy import BELOW_THRESHOLDS, SCORER_UNAVAILABLE
 from moderation.web.sentences import actor_words, deed, duration, grounds, reason_words
 

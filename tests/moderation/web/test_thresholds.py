@@ -8,10 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from moderation import operating_points
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, thresholds
 from moderation.db import Database
-from moderation.goals import Evidence, Sample
+from moderation.learning import operating_points
+from moderation.learning.goals import Evidence, Sample
 from moderation.policy import SiteSettings
 from moderation.queues import JobPath, QueueName, queue
 from moderation.site_settings import history, site_named

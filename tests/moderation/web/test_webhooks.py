@@ -6,11 +6,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from moderation import deliveries
 from moderation.db import Database
-from moderation.deliveries import Lane, Outcome
 from moderation.domain import Status
 from moderation.models import Delivery, Webhook
+from moderation.outbox import deliveries
+from moderation.outbox.deliveries import Lane, Outcome
 from moderation.site_settings import history
 from tests.support.comments import EMAIL, add_comment, add_site
 from tests.support.web import csrf_token, first_site, sign_in

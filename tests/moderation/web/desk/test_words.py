@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation import policy
-from moderation.authors import Record
-from moderation.cards import Card
+from moderation.desk.authors import Record
+from moderation.desk.cards import Card
+from moderation.desk.queue import Count, Row
 from moderation.domain import ModeratorReason, Status
 from moderation.policy import HEADS
-from moderation.queue import Count, Row
 from moderation.rules import DECIDERS
 from moderation.web.desk import words
 from moderation.web.desk.words import segments, suggested, why

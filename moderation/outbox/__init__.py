@@ -1,0 +1,1 @@
+"""Messages to sites: written with what they tell of, and delivered later."""

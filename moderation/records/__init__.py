@@ -1,0 +1,1 @@
+"""What comes in from elsewhere, and what is erased for good."""

@@ -1,0 +1,1 @@
+"""Processes: Redis, web server, workers, and what keeps them running."""

@@ -1,0 +1,1 @@
+"""The website's side: published comments, feeds, protocols, checks that wait for a decision."""
