@@ -189,6 +189,8 @@ def _read(
     if len(predictions) < len(parts):
         raise Overloaded("the model failed on this comment")
     detected = detect(whole.text)
+    if detected and not wanted.languages:
+        _refuse_languages(wanted, [detected], known, "detectedLanguages")
     if not predictions[0].able:
         _refuse_languages(wanted, [detected] if detected else [], known, "detectedLanguages")
         raise Wrong("Unable to detect the language of the comment.", "LANGUAGE_DETECTION_FAILED")

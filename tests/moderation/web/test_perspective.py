@@ -154,6 +154,17 @@ class TestErrors:
             "detectedLanguages": ["de"],
         }
 
+    def test_a_text_in_another_language_is_not_judged_by_the_words_it_shares(
+        self, client: FlaskClient
+    ) -> None:
+        french = "Vous êtes vraiment un idiot, monsieur, et tout le monde ici le sait très bien."
+        kind = "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"
+        found = error(ask(client, about(french)), kind)
+        assert found["details"][0]["languageNotSupportedByAttributeError"] == {
+            "attribute": "TOXICITY",
+            "detectedLanguages": ["fr"],
+        }
+
     @pytest.mark.parametrize("key", ["", "wrong"])
     def test_a_bad_key_is_told_in_googles_words(self, client: FlaskClient, key: str) -> None:
         for call in ("analyze", "suggestscore"):
