@@ -141,8 +141,8 @@ def set_status(connection: Connection, changes: Sequence[Change], *, actor: Acto
     execute_many(connection, _WRITE, values)
     execute_many(connection, _RECORD, [_event(change, row, actor, at) for change, row in allowed])
     _keep_alike(connection, allowed, values)
-    if actor.kind is not ActorKind.CLIENT:
-        # A site knows already what it did itself.
+    if actor.kind not in (ActorKind.CLIENT, ActorKind.IMPORT):
+        # A site knows already what it did itself, and what it had before.
         _tell_sites(connection, allowed, actor, at)
     return [
         Applied(change.comment_id, Status(row.status), change.to, new["becomes"])

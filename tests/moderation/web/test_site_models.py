@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 from sqlalchemy import update
-from tests.moderation.test_training_runs import add_labels
+from tests.moderation.learning.test_training_runs import add_labels
 
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, thresholds
 from moderation.clock import DAY, now_ms
