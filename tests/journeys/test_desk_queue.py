@@ -506,9 +506,10 @@ def test_a_hostile_comment_is_harmless_and_legible(
             page.evaluate(
                 "document.querySelectorAll('.current').forEach(e => e.classList.remove('current'))"
             )
-            before = page.screenshot(clip=box, full_page=True)  # type: ignore[arg-type]
+            clip: Any = {"clip": box, "full_page": True, "animations": "disabled"}
+            before = page.screenshot(**clip)
             shown.evaluate("element => { element.style.visibility = 'hidden' }")
-            assert page.screenshot(clip=box, full_page=True) == before  # type: ignore[arg-type]
+            assert page.screenshot(**clip) == before
             page.screenshot(path=tmp_path / "hostile.png")
 
 

@@ -6,7 +6,6 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 from sqlalchemy import update
-from tests.moderation.learning.test_training_runs import add_labels
 
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, thresholds
 from moderation.clock import DAY, now_ms
@@ -18,6 +17,7 @@ from moderation.learning.training_runs import State
 from moderation.models import TrainingRun
 from moderation.policy import Decision
 from moderation.queues import JobPath, QueueName, queue
+from tests.moderation.learning.test_training_runs import add_labels
 from tests.support.comments import add_comment, add_site, held_by_worker
 from tests.support.site_models import add_model
 from tests.support.web import csrf_token, first_site, sign_in
