@@ -122,7 +122,7 @@ def _learnt(database: Database) -> dict[str, float]:
 
 
 def _upload(page: Page, path: Path) -> None:
-    page.get_by_label("Site").select_option(label="demo")
+    page.get_by_label("Site", exact=True).select_option("demo")
     page.locator("#file").set_input_files(path)
     page.get_by_role("button", name="Upload and look").click()
 
