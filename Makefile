@@ -12,7 +12,7 @@ run: .venv/run ## Run the service on this machine
 	@$(RUN) -m moderation up
 
 test: .venv/dev .venv/node ## Run the tests, with branch coverage
-	@$(RUN) -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 check: .venv/dev ## Check format, lint, types, import layers and migrations
 	@$(BIN)/ruff format --check .
