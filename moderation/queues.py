@@ -58,6 +58,7 @@ TRAIN_TIMEOUT = 3600
 
 # Seconds between tries of a job that failed. The sweep comes to what fails after the last one.
 DECIDE_RETRY = [1, 5, 15]
+_TRIES = Retry(max=len(DECIDE_RETRY), interval=DECIDE_RETRY)
 
 # A million labels are scored in about half a minute.
 WEIGH_TIMEOUT = 600
@@ -102,15 +103,8 @@ def enqueue_decide(connection: Redis, comment_ids: Sequence[str]) -> None:
     Raises:
         redis.exceptions.RedisError: Redis did not take it.
     """
-    queue(connection, QueueName.DECIDE).enqueue(
-        JobPath.DECIDE,
-        list(comment_ids),
-        job_timeout=DECIDE_TIMEOUT,
-        result_ttl=RESULT_TTL,
-        failure_ttl=FAILURE_TTL,
-        retry=Retry(max=len(DECIDE_RETRY), interval=DECIDE_RETRY),
-        description="decide",
-    )
+    decide = queue(connection, QueueName.DECIDE)
+    _enqueue(decide, JobPath.DECIDE, list(comment_ids), timeout=DECIDE_TIMEOUT, retry=_TRIES)
 
 
 def enqueue_import(connection: Redis, run_id: int) -> None:
@@ -119,15 +113,8 @@ def enqueue_import(connection: Redis, run_id: int) -> None:
     Raises:
         redis.exceptions.RedisError: Redis did not take it.
     """
-    queue(connection, QueueName.TRAIN).enqueue(
-        JobPath.IMPORT,
-        run_id,
-        job_timeout=IMPORT_TIMEOUT,
-        result_ttl=RESULT_TTL,
-        failure_ttl=FAILURE_TTL,
-        retry=Retry(max=len(DECIDE_RETRY), interval=DECIDE_RETRY),
-        description="import",
-    )
+    train = queue(connection, QueueName.TRAIN)
+    _enqueue(train, JobPath.IMPORT, run_id, timeout=IMPORT_TIMEOUT, retry=_TRIES)
 
 
 def enqueue_train(connection: Redis, run_id: int) -> None:
@@ -156,14 +143,27 @@ def _enqueue_once(to: Queue, job: JobPath, number: int, job_id: str, *, timeout:
     known = to.fetch_job(job_id)
     if known is not None and known.get_status() in _ON_ITS_WAY:
         return
+    _enqueue(to, job, number, timeout=timeout, job_id=job_id)
+
+
+def _enqueue(
+    to: Queue,
+    job: JobPath,
+    argument: int | list[str],
+    *,
+    timeout: int,
+    job_id: str | None = None,
+    retry: Retry | None = None,
+) -> None:
     to.enqueue(
         job,
-        number,
+        argument,
         job_id=job_id,
         job_timeout=timeout,
         result_ttl=RESULT_TTL,
         failure_ttl=FAILURE_TTL,
-        description=job_id,
+        retry=retry,
+        description=job_id or job.name.lower(),
     )
 
 
@@ -173,14 +173,8 @@ def enqueue_weigh(connection: Redis, site_id: int) -> None:
     Raises:
         redis.exceptions.RedisError: Redis did not take it.
     """
-    queue(connection, QueueName.MAINTENANCE).enqueue(
-        JobPath.WEIGH,
-        site_id,
-        job_timeout=WEIGH_TIMEOUT,
-        result_ttl=RESULT_TTL,
-        failure_ttl=FAILURE_TTL,
-        description="weigh",
-    )
+    maintenance = queue(connection, QueueName.MAINTENANCE)
+    _enqueue(maintenance, JobPath.WEIGH, site_id, timeout=WEIGH_TIMEOUT)
 
 
 class DecideNotifier:

@@ -82,7 +82,7 @@ def outdated(connection: Connection, general: str) -> Iterator[int]:
         general: version of the general model in use.
     """
     query = (
-        select(Site.id, SiteModel.version)
+        select(Site.id, Site.settings, SiteModel.version)
         .outerjoin(SiteChoice, SiteChoice.site_id == Site.id)
         # One that cannot be used does not decide.
         .outerjoin(
@@ -93,7 +93,7 @@ def outdated(connection: Connection, general: str) -> Iterator[int]:
         )
     )
     for site in connection.execute(query).all():
-        if not any(_goals(settings_of(connection, site.id)).values()):
+        if not any(_goals(SiteSettings.model_validate(site.settings)).values()):
             continue
         model = f"{general}+{site.version}" if site.version else general
         at = connection.scalar(select(Row.at).where(Row.site_id == site.id, Row.model == model))

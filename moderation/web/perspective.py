@@ -189,13 +189,11 @@ def _read(
     if len(predictions) < len(parts):
         raise Overloaded("the model failed on this comment")
     detected = detect(whole.text)
-    if detected and not wanted.languages:
+    if detected and not (wanted.languages and predictions[0].able):
         _refuse_languages(wanted, [detected], known, "detectedLanguages")
     if not predictions[0].able:
-        _refuse_languages(wanted, [detected] if detected else [], known, "detectedLanguages")
         raise Wrong("Unable to detect the language of the comment.", "LANGUAGE_DETECTION_FAILED")
-    judged_in = detected if detected in known else known[0]
-    return parts, predictions, wanted.languages or [judged_in], detected
+    return parts, predictions, wanted.languages or [detected or known[0]], detected
 
 
 def _refuse_languages(
