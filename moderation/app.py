@@ -83,7 +83,7 @@ def _services(settings: Settings, secret: str) -> Services:
         sites=SiteDirectory(database),
         submissions=submissions,
         freshness=Freshness(),
-        checks=Checks(database, submissions, notifier, Scorer(settings.model)),
+        checks=Checks(database, submissions, Scorer(settings.model)),
         challenges=Challenges(secret, redis),
     )
 

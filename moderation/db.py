@@ -59,9 +59,13 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that is durable when the block ends, and undone when it raises."""
-        with self._turn(), self._writer.begin() as connection:
+    def write(self, *, urgent: bool = False) -> Iterator[Connection]:
+        """A transaction that is durable when the block ends, and undone when it raises.
+
+        Args:
+            urgent: it comes before all that are not and wait for their turn.
+        """
+        with self._turn(urgent), self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -151,24 +155,32 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _turns(engine: Engine) -> Callable[[], AbstractContextManager[None]]:
-    """How a writer waits for its turn.
+def _turns(engine: Engine) -> Callable[[bool], AbstractContextManager[None]]:
+    """How a writer, urgent or not, waits for its turn.
 
     SQLite's writers poll for its lock, with pauses of up to 100 ms, so that a worker would hardly
     ever find it free while comments pour in. Here they queue for a lock of the kernel's instead,
-    which wakes the next one at once. PostgreSQL needs none of this.
+    which wakes the next one at once. Who is not urgent queues for another one first: so he who has
+    the turn is the only one of them whom an urgent writer finds before him. PostgreSQL needs none
+    of this.
     """
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path:
-        return nullcontext
+        return lambda _urgent: nullcontext()
 
     @contextmanager
-    def turn() -> Iterator[None]:
-        with Path(f"{path}-turn").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    def turn(urgent: bool) -> Iterator[None]:
+        with nullcontext() if urgent else _locked(f"{path}-queue"), _locked(f"{path}-turn"):
             yield
 
     return turn
+
+
+@contextmanager
+def _locked(path: str) -> Iterator[None]:
+    with Path(path).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _unreachable(engine: Engine, error: SQLAlchemyError | OSError) -> StartupError:

@@ -5,9 +5,10 @@ when the batch was loaded.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from moderation.classifier.language import detect
 from moderation.classifier.pipeline import Classifier
@@ -44,15 +45,29 @@ def decide_comments(
         batch = gather(connection, comment_ids)
     if not batch:
         return []
+    judged = judge(database, scorer, batch)
+    with database.write() as connection:
+        applied = set_status(connection, judged.changes, actor=WORKER)
+    keep_shadows(database, scorer, judged, frozenset(comment_ids))
+    return applied
+
+
+class Judged(NamedTuple):
+    """What a batch comes to, before that is written."""
+
+    batch: Sequence[Pending]
+    decisions: Sequence[Decision]
+    changes: Sequence[Change]
+
+
+def judge(database: Database, scorer: Scorer, batch: Sequence[Pending]) -> Judged:
+    """What is to become of each comment; nothing is written."""
     decisions = decide_each(database, scorer, batch)
     changes = [
         change(pending, decision, classifier)
         for pending, (decision, classifier) in zip(batch, decisions, strict=True)
     ]
-    with database.write() as connection:
-        applied = set_status(connection, changes, actor=WORKER)
-    _shadow(database, scorer, batch, [decision for decision, _ in decisions])
-    return applied
+    return Judged(batch, [decision for decision, _ in decisions], changes)
 
 
 def decide_each(
@@ -130,19 +145,20 @@ def _decision(
     )
 
 
-def _shadow(
-    database: Database, scorer: Scorer, batch: Sequence[Pending], decisions: Sequence[Decision]
+def keep_shadows(
+    database: Database, scorer: Scorer, judged: Judged, stored: Container[str]
 ) -> None:
-    """Keep what the models that shadow would have decided. What was decided is written already, and
-    no failure here is the caller's."""
+    """Keep what the models that shadow would have decided about those that are `stored`. What was
+    decided is written already, and no failure here is the caller's."""
+    pairs = [
+        pair for pair in zip(judged.batch, judged.decisions, strict=True) if pair[0].id in stored
+    ]
     try:
         rows = [
             row
-            for model, pairs in groupby(
-                zip(batch, decisions, strict=True), key=lambda pair: pair[0].shadow
-            )
+            for model, together in groupby(pairs, key=lambda pair: pair[0].shadow)
             if model is not None and (classifier := scorer.adapted(database, model)) is not None
-            for row in _beside(model.id, classifier, list(pairs))
+            for row in _beside(model.id, classifier, list(together))
         ]
         if rows:
             with database.write() as connection:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
@@ -55,9 +55,49 @@ class Held(NamedTuple):
     """The model that held it; None where none was asked."""
 
 
+class Incoming(NamedTuple):
+    """A comment that is about to be stored."""
+
+    id: str
+    site_id: int
+    author_id: str
+    ip: str | None
+    created_at: int
+    name: str
+    website: str
+    text: str
+    trap: str
+    author_approved: bool = False
+    standing: str | None = None
+
+
 def gather(connection: Connection, comment_ids: Sequence[str]) -> list[Pending]:
     """Those of the comments that are pending, site by site, the oldest first."""
-    rows = connection.execute(_PENDING, {"ids": comment_ids}).all()
+    return _gathered(connection, connection.execute(_PENDING, {"ids": comment_ids}).all())
+
+
+def gather_incoming(connection: Connection, comments: Sequence[Incoming]) -> list[Pending]:
+    """What `gather` would find if these comments were stored: what is known of their authors does
+    not come with them."""
+    rows: list[Incoming] = []
+    for site_id, of_site in groupby(
+        sorted(comments, key=attrgetter("site_id", "id")), key=attrgetter("site_id")
+    ):
+        mine = list(of_site)
+        values = {"site": site_id, "authors": [comment.author_id for comment in mine]}
+        approved = frozenset(connection.scalars(_APPROVED_AUTHORS, values))
+        standings = {row.author_id: row.standing for row in connection.execute(_STANDINGS, values)}
+        rows += (
+            comment._replace(
+                author_approved=comment.author_id in approved,
+                standing=standings.get(comment.author_id),
+            )
+            for comment in mine
+        )
+    return _gathered(connection, rows)
+
+
+def _gathered(connection: Connection, rows: Sequence[Any]) -> list[Pending]:
     found: list[Pending] = []
     for site_id, of_site in groupby(rows, key=attrgetter("site_id")):
         site = sites.get(connection, site_id)
@@ -191,6 +231,21 @@ _PENDING = (
     .order_by(Comment.site_id, Comment.id)
 )
 
+_APPROVED_AUTHORS = (
+    select(Comment.author_id)
+    .where(
+        Comment.site_id == bindparam("site"),
+        Comment.author_id.in_(bindparam("authors", expanding=True)),
+        is_approved(Comment),
+    )
+    .distinct()
+)
+
+_STANDINGS = select(AuthorStanding.author_id, AuthorStanding.standing).where(
+    AuthorStanding.site_id == bindparam("site"),
+    AuthorStanding.author_id.in_(bindparam("authors", expanding=True)),
+)
+
 _SAID, _THEIRS = aliased(Event), aliased(Event)
 
 _LAST_SAID = (
@@ -249,9 +304,17 @@ _RECENT = (
 )
 
 
-def _recent(
-    connection: Connection, site_id: int, rules: Rules, rows: Sequence[Any]
-) -> Sequence[Any]:
+class _Recent(NamedTuple):
+    """The comments that new ones are compared with, column by column: that is how they are looked
+    at, and a thousand rows take as long as all the rest of a small batch."""
+
+    author_ids: Sequence[str] = ()
+    ips: Sequence[str | None] = ()
+    times: Sequence[int] = ()
+    prints: Sequence[bytes | None] = ()
+
+
+def _recent(connection: Connection, site_id: int, rules: Rules, rows: Sequence[Any]) -> _Recent:
     """The site's latest comments up to the batch's last, as far back as the rules look, without the
     batch itself."""
     batch = {row.id for row in rows}
@@ -262,8 +325,9 @@ def _recent(
         "until": rows[-1].id,
         "at_most": _COMPARED_WITH + len(rows),
     }
-    found = [row for row in connection.execute(_RECENT, values).all() if row.id not in batch]
-    return found[:_COMPARED_WITH]
+    found = connection.execute(_RECENT, values).all()
+    others = [rest for comment_id, *rest in found if comment_id not in batch]
+    return _Recent(*zip(*others[:_COMPARED_WITH], strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,17 +341,16 @@ class _Crowd:
     times: NDArray[np.int64]
 
     @classmethod
-    def of(cls, recent: Sequence[Any], rows: Sequence[Any]) -> Self:
+    def of(cls, recent: _Recent, rows: Sequence[Any]) -> Self:
         """The crowd of a batch's rows and the recent ones."""
-        everyone = [*recent, *rows]
-        first = len(recent)
-        authors = _numbered([row.author_id for row in everyone])
-        addresses = _numbered([row.ip for row in everyone])
+        first, everyone = len(recent.times), len(recent.times) + len(rows)
+        authors = _numbered(recent.author_ids, [row.author_id for row in rows])
+        addresses = _numbered(recent.ips, [row.ip for row in rows])
         return cls(
-            before=np.tri(len(rows), len(everyone), first - 1, dtype=np.bool_),
+            before=np.tri(len(rows), everyone, first - 1, dtype=np.bool_),
             same_author=authors[first:, None] == authors,
             same_address=(addresses[first:, None] == addresses) & (addresses >= 0),
-            times=np.array([row.created_at for row in everyone], dtype=np.int64),
+            times=np.array([*recent.times, *(row.created_at for row in rows)], dtype=np.int64),
         )
 
     def earlier_from_sender(self, window: int) -> list[int]:
@@ -300,14 +363,17 @@ class _Crowd:
         return counts
 
 
-def _numbered(values: Sequence[str | None]) -> NDArray[np.int32]:
-    """A number for each value, the same for the same; -1 for None."""
-    numbers: dict[str | None, int] = {None: -1}
-    return np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int32)
+def _numbered(others: Sequence[str | None], own: Sequence[str | None]) -> NDArray[np.int32]:
+    """A number for each value, the same for the same; -1 for None, and for what is not among the
+    batch's own."""
+    numbers: dict[str | None, int] = {value: number for number, value in enumerate(own)}
+    numbers[None] = -1
+    found = (numbers.get(value, -1) for value in chain(others, own))
+    return np.fromiter(found, np.int32, len(others) + len(own))
 
 
 def _agreements(
-    texts: Sequence[str], prints: Sequence[bytes], recent: Sequence[Any], crowd: _Crowd
+    texts: Sequence[str], prints: Sequence[bytes], recent: _Recent, crowd: _Crowd
 ) -> list[int]:
     """For each comment (its text normalized), how much the most similar one that came before it
     agrees with it.
@@ -315,9 +381,9 @@ def _agreements(
     A recent comment that is not decided yet has no fingerprint, and agrees with none.
     """
     nothing = bytes(similarity.SIZE)
-    theirs = [row.fingerprint or nothing for row in recent]
+    theirs = [print_ or nothing for print_ in recent.prints]
     table = similarity.agreement(prints, theirs + list(prints))
-    table[:, [place for place, row in enumerate(recent) if not row.fingerprint]] = 0
+    table[:, [place for place, print_ in enumerate(recent.prints) if not print_]] = 0
     enough = np.array([len(text) >= LONG_ENOUGH_TO_REPEAT for text in texts])
     candidates = crowd.before & (crowd.same_author | enough[:, None])
     best: list[int] = (table * candidates).max(axis=1, initial=0).tolist()

@@ -24,13 +24,19 @@ class Waiting(Generic[Asked, Answer]):
     """What somebody asked for, and the lock that he waits for: much cheaper than a Future, of which
     this is what we need."""
 
-    __slots__ = ("_answer", "_settled", "asked")
+    __slots__ = ("_answer", "_claimed", "_settled", "asked")
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self._answer: Answer | Exception = TimeoutError()
+        self._claimed = threading.Lock()
         self._settled = threading.Lock()
         self._settled.acquire()
+
+    def claim(self) -> bool:
+        """Whether it is the caller who does what was asked for: it is for the first who claims it,
+        the thread or who got tired of waiting for it."""
+        return self._claimed.acquire(blocking=False)
 
     def settle(self, answer: Answer | Exception) -> None:
         """Let whoever waits have the answer."""

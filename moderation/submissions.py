@@ -7,8 +7,10 @@ price of a commit and of a job is shared (group commit).
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 from sqlalchemy import Connection, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -18,7 +20,7 @@ from moderation.db import Database
 from moderation.domain import Status
 from moderation.errors import Conflict, FieldError, InvalidInput, Overloaded
 from moderation.grouping import Groups, Waiting
-from moderation.ids import new_id
+from moderation.ids import new_id, time_of
 from moderation.models import Callback, Comment, Thread
 from moderation.queues import DecideNotifier
 
@@ -61,13 +63,37 @@ class NewCallback:
     key: str
 
 
+class Arrival(NamedTuple):
+    """A comment and the id that it gets when it is stored."""
+
+    id: str
+    comment: NewComment
+
+    @classmethod
+    def of(cls, comment: NewComment) -> Self:
+        """The comment arrives now."""
+        return cls(new_id(), comment)
+
+    @property
+    def author_id(self) -> str:
+        """Who wrote it. Without an address or another name of its author, a comment is the only one
+        of its author: otherwise all who give no address would be trusted and blocked together."""
+        whose = self.comment.email or self.comment.author
+        return author_id(self.comment.site_id, whose) if whose else self.id
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What the sender gets: the comment's id, and where it stood when it was stored or, for a
-    repeated idempotency key, where the first one stands."""
+    repeated idempotency key (not `is_new`), where the first one stands."""
 
     id: str
     status: Status
+    is_new: bool = field(default=False, compare=False)
+
+
+Outcome = Receipt | Conflict
+"""What comes of storing a comment."""
 
 
 def author_id(site_id: int, email: str) -> str:
@@ -82,24 +108,48 @@ class Submissions:
     def __init__(self, database: Database, notifier: DecideNotifier) -> None:
         self._database = database
         self._notifier = notifier
-        self._groups: Groups[_Wish, _Outcome] = Groups("submissions", self._write_group)
+        self._groups: Groups[NewComment, Outcome] = Groups("submissions", self._write_group)
         self._threads = _KnownThreads()
 
-    def submit(self, comment: NewComment, *, notify: bool = True) -> Receipt:
-        """Store a comment; it is durable when this returns.
-
-        `notify`: whether a worker is to decide it; otherwise the caller sees to that.
+    def submit(self, comment: NewComment) -> Receipt:
+        """Store a comment, and have a worker decide it; it is durable when this returns.
 
         Raises:
             InvalidInput: the comment it answers is not there to be answered.
             Conflict: its idempotency key was used for another comment.
             Overloaded: the database does not take it, or not in time.
         """
-        if comment.parent_id is not None:
-            self._check_parent(comment)
-        return _receipt(self._groups.ask(_Wish(comment, notify)).answer(PATIENCE))
+        self.check_parent(comment)
+        return receipt_of(self._groups.ask(comment).answer(PATIENCE))
 
-    def _check_parent(self, comment: NewComment) -> None:
+    @contextmanager
+    def storing(
+        self, arrivals: Sequence[Arrival], *, urgent: bool = False
+    ) -> Iterator[tuple[Connection, list[Outcome]]]:
+        """A transaction in which these comments are stored, and the outcome for each, in the same
+        order. They are durable when the block ends.
+
+        Args:
+            urgent: see `Database.write`.
+
+        Raises:
+            IntegrityError: another process was first with the same page or idempotency key, and
+                now we can see it.
+        """
+        with self._database.write(urgent=urgent) as connection:
+            thread_ids = self._threads.ids(connection, [arrival.comment for arrival in arrivals])
+            yield connection, _store(connection, arrivals, thread_ids)
+        # Only what is committed may be remembered.
+        self._threads.remember(thread_ids, [arrival.comment for arrival in arrivals])
+
+    def check_parent(self, comment: NewComment) -> None:
+        """Make sure that the comment that it answers, if it does, is there to be answered.
+
+        Raises:
+            InvalidInput: it is not.
+        """
+        if comment.parent_id is None:
+            return
         query = (
             select(Comment.id)
             .join(Thread, Thread.id == Comment.thread_id)
@@ -114,23 +164,21 @@ class Submissions:
             if connection.execute(query).one_or_none() is None:
                 raise InvalidInput(FieldError("parent", "is not a published comment of this page"))
 
-    def _write_group(self, group: "Sequence[Waiting[_Wish, _Outcome]]") -> None:
+    def _write_group(self, group: Sequence[Waiting[NewComment, Outcome]]) -> None:
         try:
-            outcomes = self._store([waiting.asked.comment for waiting in group])
+            outcomes = self._stored([waiting.asked for waiting in group])
         except Exception as error:
             self._write_singly(group, error)
             return
         for waiting, outcome in zip(group, outcomes, strict=True):
             waiting.settle(outcome)
-        new = [
-            outcome.id
-            for waiting, outcome in zip(group, outcomes, strict=True)
-            if isinstance(outcome, _Stored) and waiting.asked.notify
-        ]
+        new = [one.id for one in outcomes if isinstance(one, Receipt) and one.is_new]
         if new:
             self._notifier.notify(new)
 
-    def _write_singly(self, group: "Sequence[Waiting[_Wish, _Outcome]]", error: Exception) -> None:
+    def _write_singly(
+        self, group: Sequence[Waiting[NewComment, Outcome]], error: Exception
+    ) -> None:
         """One comment must not take the others of its group down with it."""
         if len(group) == 1:
             log.error("a comment could not be stored: %s", type(error).__name__)
@@ -139,75 +187,64 @@ class Submissions:
         for single in group:
             self._write_group([single])
 
-    def _store(self, comments: Sequence[NewComment]) -> list["_Outcome"]:
-        """Store a group in one transaction; the outcome for each, in the same order."""
+    def _stored(self, comments: Sequence[NewComment]) -> list[Outcome]:
+        """What came of a group that is stored in one transaction."""
+        arrivals = list(map(Arrival.of, comments))
         try:
-            return self._try_to_store(comments)
+            with self.storing(arrivals) as (_, outcomes):
+                return outcomes
         except IntegrityError:
-            # Another process was first with the same page or key, and now we can see it.
-            return self._try_to_store(comments)
-
-    def _try_to_store(self, comments: Sequence[NewComment]) -> list["_Outcome"]:
-        with self._database.write() as connection:
-            thread_ids = self._threads.ids(connection, comments)
-            roots = _roots(connection, comments)
-            earlier = _earlier(connection, comments)
-            outcomes: list[_Outcome] = []
-            rows, callbacks = [], []
-            for comment in comments:
-                thread_id = thread_ids[comment.site_id, comment.page]
-                key = (comment.site_id, comment.idempotency_key)
-                if comment.idempotency_key is not None and key in earlier:
-                    outcomes.append(earlier[key].answer(comment, thread_id))
-                    continue
-                comment_id = new_id()
-                rows.append(_row(comment, comment_id, thread_id=thread_id, roots=roots))
-                if comment.callback is not None:
-                    callbacks.append(_callback(comment.callback, comment_id))
-                outcomes.append(_Stored(comment_id))
-                earlier[key] = _Earlier(
-                    comment_id, Status.PENDING, thread_id, comment.email, comment.text
-                )
-            if rows:
-                connection.execute(insert(Comment), rows)
-            if callbacks:
-                connection.execute(insert(Callback), callbacks)
-        # Only what is committed may be remembered.
-        self._threads.remember(thread_ids, comments)
-        return outcomes
+            with self.storing(arrivals) as (_, outcomes):
+                return outcomes
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    id: str
+def receipt_of(answer: Outcome | Exception) -> Receipt:
+    """The receipt, where there is one.
 
-
-_Outcome = _Stored | Receipt | Conflict
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    comment: NewComment
-    notify: bool
-
-
-def _receipt(outcome: _Outcome | Exception) -> Receipt:
-    match outcome:
-        case _Stored(comment_id):
-            return Receipt(comment_id, Status.PENDING)
-        case Receipt() as earlier:
-            return earlier
+    Raises:
+        Conflict, Overloaded: as `Submissions.submit`.
+    """
+    match answer:
+        case Receipt():
+            return answer
         case TimeoutError():
             raise Overloaded(
                 "the database did not answer in time; the comment may be stored all the same, "
                 "so send it again with the same Idempotency-Key"
             )
-        case SQLAlchemyError() as error:
+        case SQLAlchemyError():
             raise Overloaded(
                 "the database did not take the comment; nothing was stored, try again"
-            ) from error
-        case error:
-            raise error
+            ) from answer
+        case _:
+            raise answer
+
+
+def _store(
+    connection: Connection, arrivals: Sequence[Arrival], thread_ids: Mapping[tuple[int, str], int]
+) -> list[Outcome]:
+    comments = [arrival.comment for arrival in arrivals]
+    roots = _roots(connection, comments)
+    earlier = _earlier(connection, comments)
+    outcomes: list[Outcome] = []
+    rows, callbacks = [], []
+    for arrival in arrivals:
+        comment_id, comment = arrival
+        thread_id = thread_ids[comment.site_id, comment.page]
+        key = (comment.site_id, comment.idempotency_key)
+        if comment.idempotency_key is not None and key in earlier:
+            outcomes.append(earlier[key].answer(comment, thread_id))
+            continue
+        rows.append(_row(arrival, thread_id=thread_id, roots=roots))
+        if comment.callback is not None:
+            callbacks.append(_callback(comment.callback, comment_id))
+        outcomes.append(Receipt(comment_id, Status.PENDING, is_new=True))
+        earlier[key] = _Earlier(comment_id, Status.PENDING, thread_id, comment.email, comment.text)
+    if rows:
+        connection.execute(insert(Comment), rows)
+    if callbacks:
+        connection.execute(insert(Callback), callbacks)
+    return outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,20 +356,19 @@ def _earlier(
     }
 
 
-def _row(
-    comment: NewComment, comment_id: str, *, thread_id: int, roots: dict[str, str]
-) -> dict[str, object]:
+def _row(arrival: Arrival, *, thread_id: int, roots: Mapping[str, str]) -> dict[str, object]:
+    comment_id, comment = arrival
     return {
         "id": comment_id,
         "site_id": comment.site_id,
         "thread_id": thread_id,
         "parent_id": comment.parent_id,
         "root_id": roots[comment.parent_id] if comment.parent_id else comment_id,
-        "created_at": now_ms(),
+        "created_at": time_of(comment_id),
         "idempotency_key": comment.idempotency_key,
         "name": comment.name,
         "email": comment.email,
-        "author_id": _author_id(comment, comment_id),
+        "author_id": arrival.author_id,
         "website": comment.website,
         "text": comment.text,
         "ip": comment.ip,
@@ -344,13 +380,6 @@ def _row(
         "version": 0,
         "sweeps": 0,
     }
-
-
-def _author_id(comment: NewComment, comment_id: str) -> str:
-    """Without an address or another name of its author, a comment is the only one of its author:
-    otherwise all who give no address would be trusted and blocked together."""
-    whose = comment.email or comment.author
-    return author_id(comment.site_id, whose) if whose else comment_id
 
 
 def _callback(callback: NewCallback, comment_id: str) -> dict[str, object]:

@@ -19,13 +19,12 @@ from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.pipeline import Classifier
 from moderation.config import Settings
 from moderation.db import Database
-from moderation.queues import DecideNotifier, connect
-from moderation.review import Applied
+from moderation.deciding import Judged
+from moderation.queues import connect
 from moderation.running.redis_server import RedisServer
 from moderation.scorer import Scorer
 from moderation.website import checks
 from moderation.website.checks import Checks
-from tests.support.comments import all_are_decided
 from tests.support.postgres import Schemas, migrated, running_postgres
 from tests.support.service import ADMIN_PASSWORD, SITE_KEY
 
@@ -144,7 +143,7 @@ def app(
     app = create_app(settings)
     app.testing = True
     made = app.extensions["moderation"]
-    ours = Checks(made.database, made.submissions, DecideNotifier(made.redis), scorer)
+    ours = Checks(made.database, made.submissions, scorer)
     app.extensions["moderation"] = replace(made, checks=ours)
     yield app
     made.database.close()
@@ -175,21 +174,19 @@ def ready(scorer: Scorer) -> None:
 
 
 @pytest.fixture
-def late_decisions(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def late_decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The web process decides, but later than anybody waits. Ask for the client before it."""
     go_on = threading.Event()
-    real = checks.decide_comments
+    real = checks.judge
 
-    def late(*asked: Any) -> list[Applied]:
+    def late(*asked: Any) -> Judged:
         go_on.wait(20)
         return real(*asked)
 
-    monkeypatch.setattr(checks, "decide_comments", late)
+    monkeypatch.setattr(checks, "judge", late)
     monkeypatch.setattr(checks, "PATIENCE", 0.0)
     yield
     go_on.set()
-    # The database must not go away before.
-    all_are_decided(database)
 
 
 @pytest.fixture

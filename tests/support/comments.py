@@ -14,7 +14,6 @@ from moderation.review import Actor, Change, set_status
 from moderation.similarity import fingerprint
 from moderation.sites import create_site
 from moderation.submissions import NewComment, author_id
-from tests.support.waiting import eventually
 
 PAGE = "https://news.example/bridge"
 EMAIL = "zoe@example.org"
@@ -148,14 +147,3 @@ def events_of(database: Database, comment_id: str) -> list[Any]:
     query = select(Event.__table__).where(Event.comment_id == comment_id).order_by(Event.id)
     with database.read() as connection:
         return list(connection.execute(query))
-
-
-def all_are_decided(database: Database) -> None:
-    """Wait for who decides in the background: the test's database must not go away before."""
-
-    def nothing_is_pending() -> bool:
-        with database.read() as connection:
-            query = select(Comment.id).where(Comment.status == Status.PENDING)
-            return connection.execute(query).first() is None
-
-    eventually(nothing_is_pending)

@@ -8,11 +8,12 @@ from redis import Redis
 
 from moderation.classifier.prediction import Document
 from moderation.db import Database
+from moderation.deciding import Judged
 from moderation.domain import Status
 from moderation.errors import Overloaded
+from moderation.facts import Pending
 from moderation.policy import Decision, SiteSettings
 from moderation.queues import DecideNotifier
-from moderation.review import Applied
 from moderation.scorer import Scorer
 from moderation.sites import SiteRef
 from moderation.submissions import NewComment, Submissions
@@ -39,8 +40,7 @@ def synchronous(database: Database, redis: Redis, scorer: Scorer) -> Checks:
 
 
 def made(database: Database, redis: Redis, scorer: Scorer) -> Checks:
-    notifier = DecideNotifier(redis)
-    return Checks(database, Submissions(database, notifier), notifier, scorer)
+    return Checks(database, Submissions(database, DecideNotifier(redis)), scorer)
 
 
 def test_the_answer_is_the_decision_and_it_is_stored(
@@ -62,13 +62,13 @@ class TestChecks:
         self, synchronous: Checks, site: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sizes: list[int] = []
-        real = checks.decide_comments
+        real = checks.judge
 
-        def counting(database: Database, scorer: Scorer, ids: Sequence[str]) -> list[Applied]:
-            sizes.append(len(ids))
-            return real(database, scorer, ids)
+        def counting(database: Database, scorer: Scorer, batch: Sequence[Pending]) -> Judged:
+            sizes.append(len(batch))
+            return real(database, scorer, batch)
 
-        monkeypatch.setattr(checks, "decide_comments", counting)
+        monkeypatch.setattr(checks, "judge", counting)
 
         def post(number: int) -> Status:
             text = f"{RUDE} {number}" if number % 2 else f"{KIND} Chapter {number * 7919}."
@@ -90,10 +90,10 @@ class TestChecks:
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        def fail(*_: Any) -> list[Applied]:
+        def fail(*_: Any) -> Judged:
             raise RuntimeError("a bug that quotes zoe@example.org")
 
-        monkeypatch.setattr(checks, "decide_comments", fail)
+        monkeypatch.setattr(checks, "judge", fail)
         with caplog.at_level(logging.WARNING):
             receipt = synchronous.check(new_comment(site))
         assert receipt.status is Status.PENDING
