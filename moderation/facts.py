@@ -305,8 +305,7 @@ _RECENT = (
 
 
 class _Recent(NamedTuple):
-    """The comments that new ones are compared with, column by column: that is how they are looked
-    at, and a thousand rows take as long as all the rest of a small batch."""
+    """The comments that new ones are compared with, column by column, as they are compared."""
 
     author_ids: Sequence[str] = ()
     ips: Sequence[str | None] = ()
@@ -326,8 +325,9 @@ def _recent(connection: Connection, site_id: int, rules: Rules, rows: Sequence[A
         "at_most": _COMPARED_WITH + len(rows),
     }
     found = connection.execute(_RECENT, values).all()
-    others = [rest for comment_id, *rest in found if comment_id not in batch]
-    return _Recent(*zip(*others[:_COMPARED_WITH], strict=True))
+    others = [row for row in found if row.id not in batch][:_COMPARED_WITH]
+    _, *columns = zip(*others, strict=True) if others else ((),)
+    return _Recent(*columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,8 +368,7 @@ def _numbered(others: Sequence[str | None], own: Sequence[str | None]) -> NDArra
     batch's own."""
     numbers: dict[str | None, int] = {value: number for number, value in enumerate(own)}
     numbers[None] = -1
-    found = (numbers.get(value, -1) for value in chain(others, own))
-    return np.fromiter(found, np.int32, len(others) + len(own))
+    return np.array([numbers.get(value, -1) for value in chain(others, own)], dtype=np.int32)
 
 
 def _agreements(

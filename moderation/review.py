@@ -45,6 +45,29 @@ from moderation.outbox import callbacks, webhooks
 from moderation.outbox.webhooks import Changed
 from moderation.ranking import rank
 
+# Made once: putting a query together takes longer than to write a small batch.
+_CURRENT = (
+    select(
+        Comment.id,
+        Comment.site_id,
+        Comment.status,
+        Comment.version,
+        Comment.score,
+        Comment.fingerprint,
+        Comment.head,
+        Comment.rule,
+        Comment.uncertainty,
+        Comment.harm,
+        Comment.language,
+        (Comment.reason == ERASED).label("is_erased"),
+        Comment.audit,
+        Comment.propensity,
+    )
+    .where(Comment.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Comment.id)
+    .with_for_update()
+)
+
 # Kept for the bound parameters' names: a column's own name would stand for its value.
 _WRITE = (
     update(Comment.__table__)  # type: ignore[arg-type]  # declared as FromClause, is a Table
@@ -156,28 +179,7 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Any]:
     PostgreSQL locks the rows, always in the same order; SQLite's transaction holds the write lock
     anyway, and its dialect leaves FOR UPDATE out.
     """
-    query = (
-        select(
-            Comment.id,
-            Comment.site_id,
-            Comment.status,
-            Comment.version,
-            Comment.score,
-            Comment.fingerprint,
-            Comment.head,
-            Comment.rule,
-            Comment.uncertainty,
-            Comment.harm,
-            Comment.language,
-            (Comment.reason == ERASED).label("is_erased"),
-            Comment.audit,
-            Comment.propensity,
-        )
-        .where(Comment.id.in_(ids))
-        .order_by(Comment.id)
-        .with_for_update()
-    )
-    return {row.id: row for row in connection.execute(query).all()}
+    return {row.id: row for row in connection.execute(_CURRENT, {"ids": ids}).all()}
 
 
 def _decided_by_people(connection: Connection, ids: Sequence[str]) -> Collection[str]:

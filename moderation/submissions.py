@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from moderation.clock import now_ms
@@ -339,21 +339,26 @@ def _earlier(
     keys = {(c.site_id, c.idempotency_key) for c in comments if c.idempotency_key is not None}
     if not keys:
         return {}
-    query = select(
-        Comment.site_id,
-        Comment.idempotency_key,
-        Comment.id,
-        Comment.status,
-        Comment.thread_id,
-        Comment.email,
-        Comment.text,
-    ).where(tuple_(Comment.site_id, Comment.idempotency_key).in_(keys))
     return {
         (row.site_id, row.idempotency_key): _Earlier(
             row.id, Status(row.status), row.thread_id, row.email, row.text
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_WITH_KEYS, {"keys": list(keys)})
     }
+
+
+# Made once: it is asked with every check.
+_WITH_KEYS = select(
+    Comment.site_id,
+    Comment.idempotency_key,
+    Comment.id,
+    Comment.status,
+    Comment.thread_id,
+    Comment.email,
+    Comment.text,
+).where(
+    tuple_(Comment.site_id, Comment.idempotency_key).in_(bindparam("keys", expanding=True)),
+)
 
 
 def _row(arrival: Arrival, *, thread_id: int, roots: Mapping[str, str]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from secrets import SystemRandom
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from moderation.domain import Audit, Status
 from moderation.ids import floor_id, time_of
@@ -78,14 +78,21 @@ def draw(status: Status, settings: SiteSettings, *, room: bool) -> Drawn:
 
 def has_room(connection: Connection, site_id: int) -> bool:
     """Whether fewer than `MOST_OPEN` drawn comments of the site wait."""
-    some = (
-        select(Comment.id)
-        # The second condition tells the databases which index has the answer.
-        .where(Comment.site_id == site_id, is_open_audit(Comment), Comment.propensity.is_not(None))
-        .limit(MOST_OPEN)
-        .subquery()
+    return connection.execute(_WAITING, {"site": site_id}).scalar_one() < MOST_OPEN
+
+
+# Made once: it is asked with every batch that is decided.
+_WAITING = select(func.count()).select_from(
+    select(Comment.id)
+    .where(
+        Comment.site_id == bindparam("site"),
+        # The other condition tells the databases which index has the answer.
+        is_open_audit(Comment),
+        Comment.propensity.is_not(None),
     )
-    return connection.execute(select(func.count()).select_from(some)).scalar_one() < MOST_OPEN
+    .limit(MOST_OPEN)
+    .subquery()
+)
 
 
 def verdicts(

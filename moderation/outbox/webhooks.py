@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import standardwebhooks
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from moderation.clock import DAY, now_ms, to_datetime
 from moderation.db import to_json
@@ -74,13 +74,16 @@ Listeners = Mapping[int, Sequence[tuple[int, Sequence[str]]]]
 """By the site's id, the ids of its webhooks and the types of messages that each gets."""
 
 
+# Made once: it is asked with every decision.
+_LISTENERS = select(Webhook.site_id, Webhook.id, Webhook.types).where(
+    Webhook.site_id.in_(bindparam("sites", expanding=True)), Webhook.gone_at.is_(None)
+)
+
+
 def listeners(connection: Connection, site_ids: Iterable[int]) -> Listeners:
     """Who is to be told of comments of these sites."""
-    query = select(Webhook.site_id, Webhook.id, Webhook.types).where(
-        Webhook.site_id.in_(site_ids), Webhook.gone_at.is_(None)
-    )
     found: dict[int, list[tuple[int, Sequence[str]]]] = {}
-    for site_id, webhook_id, types in connection.execute(query):
+    for site_id, webhook_id, types in connection.execute(_LISTENERS, {"sites": list(site_ids)}):
         found.setdefault(site_id, []).append((webhook_id, types))
     return found
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, bindparam, select
 
 from moderation.clock import MINUTE, now_ms
 from moderation.models import Comment, Thread
@@ -45,8 +45,7 @@ class Sent:
     def key(self, connection: Connection, site_id: int) -> str:
         """The idempotency key to store it with: that of the same call, if it came just now."""
         prefix = f"{self._prefix}{_digest(self.circumstances)}-"
-        query = _latest(site_id, prefix).limit(1)
-        row = connection.execute(query).one_or_none()
+        row = _first(_latest(connection, site_id, prefix, at_most=1))
         now = now_ms()
         if row is not None and row.created_at > now - REPEATED_WITHIN:
             found: str = row.idempotency_key
@@ -61,7 +60,7 @@ class Sent:
             known: values of `name`, `email` and `page`; the empty ones are not compared.
                 Those that differ only in the page are taken where none is of the same page.
         """
-        rows = connection.execute(_latest(site_id, self._prefix).limit(_CANDIDATES)).all()
+        rows = _latest(connection, site_id, self._prefix, at_most=_CANDIDATES)
         own = {name: value for name, value in known.items() if value and name != "page"}
         alike = [row for row in rows if all(getattr(row, name) == own[name] for name in own)]
         return next((row for row in alike if row.page == known.get("page")), _first(alike))
@@ -75,27 +74,33 @@ def _first(rows: Sequence[Any]) -> Any:
     return rows[0] if rows else None
 
 
-def _latest(site_id: int, prefix: str) -> Select[*tuple[Any, ...]]:
-    query: Select[*tuple[Any, ...]] = (
-        select(
-            Comment.id,
-            Comment.status,
-            Comment.created_at,
-            Comment.idempotency_key,
-            Comment.name,
-            Comment.email,
-            Thread.page,
-        )
-        .join(Thread, Thread.id == Comment.thread_id)
-        .where(
-            Comment.site_id == site_id,
-            Comment.idempotency_key >= prefix,
-            # What follows are digits of hexadecimal numbers, before "g" in every order of letters.
-            Comment.idempotency_key < f"{prefix}g",
-        )
-        .order_by(Comment.id.desc())
+# Made once: it is asked with every check.
+_LATEST = (
+    select(
+        Comment.id,
+        Comment.status,
+        Comment.created_at,
+        Comment.idempotency_key,
+        Comment.name,
+        Comment.email,
+        Thread.page,
     )
-    return query
+    .join(Thread, Thread.id == Comment.thread_id)
+    .where(
+        Comment.site_id == bindparam("site"),
+        Comment.idempotency_key >= bindparam("first"),
+        Comment.idempotency_key < bindparam("end"),
+    )
+    .order_by(Comment.id.desc())
+    .limit(bindparam("at_most"))
+)
+
+
+def _latest(connection: Connection, site_id: int, prefix: str, *, at_most: int) -> Sequence[Any]:
+    """The latest comments whose key has this prefix."""
+    # What follows are digits of hexadecimal numbers, before "g" in every order of letters.
+    values = {"site": site_id, "first": prefix, "end": f"{prefix}g", "at_most": at_most}
+    return connection.execute(_LATEST, values).all()
 
 
 def _digest(parts: tuple[str, ...]) -> str:
