@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     )
     site_key: SecretStr = Field(
         SecretStr(""),
-        description="Key of the first site, at least 12 characters. "
+        description="Key of the first site, at least 12 characters; a new one is one key more. "
         "Empty: made up and printed once.",
     )
     admin_password: SecretStr = Field(

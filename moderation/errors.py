@@ -40,7 +40,9 @@ class Closed(Exception):  # noqa: N818
 
 
 class Overloaded(Exception):  # noqa: N818
-    """More arrives than can be stored; the caller should try again shortly."""
+    """More arrives than can be stored; the caller should try again after so many `seconds`."""
+
+    seconds = 5
 
 
 class TooManyTries(Exception):  # noqa: N818

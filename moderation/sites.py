@@ -162,6 +162,12 @@ def add_key(connection: Connection, *, site_id: int, key: str) -> None:
     )
 
 
+def was_key(connection: Connection, key: str) -> bool:
+    """Whether this is, or ever was, a key of a site."""
+    query = select(SiteKey.digest).where(SiteKey.digest == digest(key))
+    return connection.execute(query).first() is not None
+
+
 def names(connection: Connection, sites: frozenset[int] | None) -> dict[int, str]:
     """The names of these sites (None: of all) by their ids, in the order of the names."""
     query = select(Site.id, Site.name).order_by(Site.name)

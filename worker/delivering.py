@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from moderation.clock import now_ms
+from moderation.clock import SECOND, now_ms
 from moderation.db import Database
 from moderation.outbox import deliveries
 from moderation.outbox.deliveries import Lane, Outcome, Taken
@@ -38,7 +38,8 @@ _THREADS_OF_LANE = 4
 
 _CONNECTIONS = 2
 
-# Seconds for which a receiver is left alone that does not answer, or asks for patience.
+# Seconds for which a receiver is left alone that does not answer, or asks for patience; longer if
+# that is what it asks for.
 _REST = 30.0
 
 _OVERLOADED = frozenset(
@@ -132,7 +133,8 @@ class Courier:
             if outcome.answer is not None and outcome.answer not in _OVERLOADED:
                 self._resting.pop(lane, None)
                 return False
-            self._resting[lane] = time.monotonic() + _REST
+            rest = max(_REST, min(outcome.retry_after, deliveries.LONGEST_ASKED / SECOND))
+            self._resting[lane] = time.monotonic() + rest
             return True
 
     def _enter(self, lane: Lane) -> bool:
@@ -161,7 +163,12 @@ def _send(message: Taken, *, private_addresses: bool) -> Outcome:
     except WebhookError as error:
         problem = str(error)
     return Outcome(
-        message, at, took=round(1000 * (time.monotonic() - began)), answer=answer, problem=problem
+        message,
+        at,
+        took=round(1000 * (time.monotonic() - began)),
+        answer=answer.status if answer else None,
+        retry_after=answer.retry_after if answer else 0.0,
+        problem=problem,
     )
 
 

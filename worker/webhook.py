@@ -3,8 +3,10 @@ the machines of our own network, unless that is wanted."""
 
 import ipaddress
 import socket
+import time
 from collections.abc import Mapping
-from typing import Any
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import orjson
@@ -35,13 +37,21 @@ def post_json(url: str, message: Mapping[str, Any], *, private_addresses: bool) 
     """
     headers = {"Content-Type": "application/json"}
     body = orjson.dumps(message)
-    status = post(url, body, headers, private_addresses=private_addresses)
-    if not 200 <= status < 300:
-        raise WebhookError(f"answered {status}")
+    answer = post(url, body, headers, private_addresses=private_addresses)
+    if not 200 <= answer.status < 300:
+        raise WebhookError(f"answered {answer.status}")
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, private_addresses: bool) -> int:
-    """Send `body` by POST; the status of the answer. Redirects are not followed.
+class Answer(NamedTuple):
+    """What a receiver said."""
+
+    status: int
+    retry_after: float
+    """Seconds for which it asks not to be called again."""
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, private_addresses: bool) -> Answer:
+    """Send `body` by POST. Redirects are not followed.
 
     Args:
         private_addresses: whether the address may be one that is not public.
@@ -75,7 +85,19 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private_addresses
             answer.close()
     except HTTPError as error:
         raise WebhookError(f"no answer: {type(error).__name__}") from None
-    return answer.status
+    return Answer(answer.status, _seconds(answer.headers.get("Retry-After", "")))
+
+
+def _seconds(retry_after: str) -> float:
+    """What a header `Retry-After` (RFC 9110, section 10.2.3) asks for, a number of seconds or a
+    date; 0 where it is neither."""
+    if retry_after.isdecimal():
+        return float(retry_after[:9])
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return 0.0
+    return max(0.0, at.timestamp() - time.time())
 
 
 def _parsed(url: str) -> tuple[SplitResult, int]:

@@ -11,7 +11,7 @@ from moderation.db import Database
 from moderation.domain import Role
 from moderation.models import Account, Site
 from moderation.policy import SiteSettings
-from moderation.sites import create_site, new_key
+from moderation.sites import add_key, create_site, new_key, was_key
 
 FIRST_SITE = "demo"
 FIRST_ADMINISTRATOR = "admin"
@@ -26,14 +26,18 @@ class FirstSecrets:
 
 
 def bootstrap(database: Database, settings: Settings) -> FirstSecrets:
-    """Create the first site and administrator, where there is none yet."""
+    """Create the first site and administrator, where there is none yet. A key in the settings that
+    was never one of a site's becomes one of the first site's, whoever made that."""
     site_key = admin_password = None
     with database.write() as connection:
-        if connection.execute(select(Site.id).limit(1)).first() is None:
-            given = settings.site_key.get_secret_value()
+        first = connection.scalar(select(Site.id).order_by(Site.id).limit(1))
+        given = settings.site_key.get_secret_value()
+        if first is None:
             key = given or new_key()
             create_site(connection, name=FIRST_SITE, key=key, settings=SiteSettings())
             site_key = None if given else key
+        elif given and not was_key(connection, given):
+            add_key(connection, site_id=first, key=given)
         if connection.execute(select(Account.id).limit(1)).first() is None:
             given = settings.admin_password.get_secret_value()
             password = given or secrets.token_urlsafe(12)

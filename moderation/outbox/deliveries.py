@@ -40,6 +40,10 @@ JITTER = 0.2
 """Pauses are longer or shorter by up to this share, or what failed together would be tried
 together again and again."""
 
+LONGEST_ASKED = 1 * HOUR
+"""How long a receiver may ask not to be called again: a mistake of its must not cost it what waits
+for it."""
+
 LEASE = 2 * MINUTE
 """How long a message that was taken counts as being sent."""
 
@@ -95,12 +99,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a try: the status of the answer, or why there was none."""
+    """What became of a try: the status of the answer, and for how many seconds its receiver asks to
+    be left alone; or why there was none."""
 
     message: Taken
     at: int
     took: int
     answer: int | None = None
+    retry_after: float = 0.0
     problem: str = ""
 
     @property
@@ -313,7 +319,8 @@ def _postpone(connection: Connection, ids: Sequence[str], *, until: int) -> None
 
 def _recorded(outcome: Outcome) -> dict[str, Any]:
     tries = outcome.message.tries + 1
-    due_at = outcome.at + pause(tries)
+    asked = min(round(outcome.retry_after * SECOND), LONGEST_ASKED)
+    due_at = outcome.at + max(pause(tries), asked)
     if outcome.is_success:
         state = State.DELIVERED
     elif outcome.is_gone or due_at > outcome.message.expires_at:

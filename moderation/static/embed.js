@@ -176,13 +176,14 @@
   }
 
   function article({ id, name, website, text, created_at: at }) {
-    const bdi = make("bdi", {}, name);
+    const called = name || say("Anonymous"); // some that were imported have no name
+    const bdi = make("bdi", {}, called);
     const isLink = /^https?:/i.test(website);
     const link = isLink ? make("a", { href: website, rel: "nofollow ugc noopener" }, bdi) : bdi;
-    const label = say("Reply to {name}", { name });
+    const label = say("Reply to {name}", { name: called });
     const reply = make("button", { type: "button", class: "quiet", "aria-label": label }, say("Reply"));
     reply.hidden = !form;
-    reply.addEventListener("click", () => form.answer({ id, name, item: shown.get(id) }));
+    reply.addEventListener("click", () => form.answer({ id, name: called, item: shown.get(id) }));
     return make(
       "article",
       { tabindex: "-1" },

@@ -202,7 +202,9 @@ def _failed(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _error("invalid", error.description or error.name, error.code or 500)
     if isinstance(error, Overloaded):
-        return _error("error", str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        refusal = _error("error", str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        refusal.headers["Retry-After"] = str(error.seconds)
+        return refusal
     problems.note(error)
     return _error("error", "this is our mistake", HTTPStatus.INTERNAL_SERVER_ERROR)
 

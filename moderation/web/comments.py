@@ -273,4 +273,5 @@ def _form_again(
     template, context = _form_page(typed)
     failure = "" if wrong_fields else str(error)
     page = render_template(template, typed=typed, messages=messages, failure=failure, **context)
-    return Response(page, _STATUS_OF[type(error)])
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, Overloaded) else {}
+    return Response(page, _STATUS_OF[type(error)], headers)

@@ -141,7 +141,9 @@ def _failed(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _error(error.code or 500, error.description or error.name, "INVALID_ARGUMENT", [])
     if isinstance(error, Overloaded):
-        return _error(503, str(error), "UNAVAILABLE", [])
+        refusal = _error(503, str(error), "UNAVAILABLE", [])
+        refusal.headers["Retry-After"] = str(error.seconds)
+        return refusal
     problems.note(error)
     return _error(500, "Internal error encountered.", "INTERNAL", [])
 

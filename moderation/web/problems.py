@@ -58,7 +58,7 @@ def _unauthorized(error: Unauthorized) -> Response:
 
 def _overloaded(error: Overloaded) -> Response:
     response = problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-    response.headers["Retry-After"] = "5"
+    response.headers["Retry-After"] = str(error.seconds)
     return response
 
 

@@ -241,6 +241,27 @@ def test_a_draft_outlives_a_failure_and_is_sent_once(
         expect(page.get_by_role("article")).to_have_count(1)
 
 
+def test_a_comment_that_came_without_a_name_is_shown_and_answered(
+    service: Service, browser: Browser, website: Website, site: int
+) -> None:
+    published(service, site, "/nameless", name="", website="https://w.example/", text="From before")
+    words = json.dumps({"Anonymous": "Ohne Namen", "Reply to {name}": "Antwort an {name}"})
+    website.pages["/nameless"] = document(
+        f'<script type="application/json" id="words">{words}</script>',
+        tag(service, "/nameless"),
+        tag(service, "/nameless", words="words", lang="de"),
+    )
+    with reading(browser, service, website, "/nameless") as window:
+        page = window.page
+        expect(page.get_by_role("link", name="Anonymous")).to_be_visible()
+        expect(page.get_by_role("button", name="Antwort an Ohne Namen")).to_be_visible()
+        page.get_by_role("button", name="Reply to Anonymous").click()
+        expect(page.get_by_role("heading", name="Reply to Anonymous")).to_be_visible()
+        assert window.accessibility_findings() == []
+        page.goto(f"{service.url}/v1/form?site=embed&page=/nameless")
+        expect(page.get_by_role("link", name="Reply to Anonymous")).to_be_visible()
+
+
 def test_two_discussions_stand_on_one_page_in_the_sites_own_words(
     service: Service, browser: Browser, website: Website, site: int
 ) -> None:

@@ -24,6 +24,7 @@ class Receiver:
     url: str = ""
     status: int = 200
     location: str = ""
+    retry_after: str = ""
     silent: bool = False
     messages: list[Message] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -44,6 +45,8 @@ def running_receiver() -> Iterator[Receiver]:
             self.send_response(receiver.status)
             if receiver.location:
                 self.send_header("Location", receiver.location)
+            if receiver.retry_after:
+                self.send_header("Retry-After", receiver.retry_after)
             if receiver.status != 204:
                 self.send_header("Content-Length", "0")
             self.end_headers()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,22 @@ def test_who_asks_for_patience_is_left_alone_for_a_while(
     assert one._enter(lane)
     # The two that were not sent have lost nothing by it.
     assert sorted(row.tries for row in outbox(database)) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("asked", "waits"), [("5", 10), ("600", 600), ("999999", 3600)])
+def test_who_says_how_long_is_left_alone_for_so_long(
+    database: Database, site: int, receiver: Receiver, asked: str, waits: int
+) -> None:
+    lane, _ = add_webhook(database, site, receiver.url)
+    decide(database, site)
+    receiver.status, receiver.retry_after = 503, asked
+    one = courier(database)
+    one.deliver(lane)
+    (row,) = outbox(database)
+    slack = deliveries.JITTER * 10
+    assert waits - slack <= (row.due_at - row.tried_at) / 1000 <= waits + slack
+    rest = one._resting[lane] - time.monotonic()
+    assert max(waits, 30) - 10 < rest <= max(waits, 30)
 
 
 def test_who_is_not_there_is_told_later(database: Database, site: int) -> None:

@@ -3,12 +3,14 @@
 import json
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from tests.support.receiver import Receiver, running_receiver
 from worker import webhook
-from worker.webhook import WebhookError, post_json
+from worker.webhook import WebhookError, post, post_json
 
 
 @pytest.fixture
@@ -47,6 +49,27 @@ def test_any_other_answer_is_a_failure_and_no_redirect_is_followed(
     with pytest.raises(WebhookError, match=f"answered {status}"):
         post_json(receiver.url, {}, private_addresses=True)
     assert [message.path for message in receiver.messages] == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("said", "least", "most"),
+    [
+        ("", 0, 0),
+        ("120", 120, 120),
+        ("9" * 30, 999_999_999, 999_999_999),
+        ("soon", 0, 0),
+        ("-5", 0, 0),
+        (format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True), 6_000, 7_200),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0, 0),
+    ],
+)
+def test_how_long_a_receiver_asks_to_be_left_alone(
+    receiver: Receiver, said: str, least: float, most: float
+) -> None:
+    receiver.status, receiver.retry_after = 503, said
+    answer = post(receiver.url, b"{}", {}, private_addresses=True)
+    assert answer.status == 503
+    assert least <= answer.retry_after <= most
 
 
 def test_who_does_not_answer_is_not_waited_for_for_long(

@@ -447,3 +447,27 @@ def test_the_plugins_settings_page_is_served(client: FlaskClient) -> None:
     assert client.get("/1.1/test").data == b"connected"
     assert call(client, "/1.1/deactivate", {"key": SITE_KEY, "blog": BLOG}).data == b"deactivated"
     assert client.get("/1.2/compatible-plugins").get_json() == []
+
+
+def test_what_cannot_be_stored_is_answered_so_that_no_client_publishes_it(
+    client: FlaskClient, database: Database
+) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON comment BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    response = call(client, "/1.1/comment-check", GOOD)
+    assert (response.status_code, response.text) == (503, "error")
+    assert int(response.headers["Retry-After"]) > 0
+    assert "nothing was stored" in response.headers["X-akismet-debug-help"]
+    assert re.fullmatch("[0-9a-f]{32}", response.headers["X-akismet-guid"])
+
+
+def test_a_decision_that_cannot_be_written_leaves_a_comment_that_waits(
+    client: FlaskClient, database: Database
+) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE event RENAME TO away")
+    assert verdict(client, GOOD) == "true"
+    (comment,) = comments(database)
+    assert comment.status == "pending"

@@ -201,6 +201,7 @@ class TestRefusals:
             connection.exec_driver_sql("ALTER TABLE comment RENAME TO away")
         response = post_form(client)
         assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 0
         assert "nothing was stored, try again" in response.text
         assert FORM["text"] in response.text
 

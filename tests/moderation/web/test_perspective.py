@@ -1,8 +1,10 @@
 """Perspective's protocol; tests/clients has the clients themselves."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,8 @@ from sqlalchemy import select
 
 from moderation.db import Database
 from moderation.models import Comment, Example, Label
+from moderation.scorer import Scorer
+from moderation.website.checks import Checks
 from moderation.website.perspective import ATTRIBUTES, Analysis, Wrong
 from tests.support.comments import held_by_worker, row_of
 from tests.support.service import FRIENDLY, SITE_KEY, UNFRIENDLY
@@ -252,3 +256,16 @@ def test_sentences_are_pieces_of_the_text_in_order(text: str, is_html: bool) -> 
         if not is_html:
             part = units[2 * sentence.begin : 2 * sentence.end].decode("utf-16-le", "surrogatepass")
             assert part == sentence.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_without_a_model_the_caller_is_told_when_to_come_again(
+    app: Flask, client: FlaskClient, no_scorer: Scorer
+) -> None:
+    services = app.extensions["moderation"]
+    checks = Checks(services.database, services.submissions, no_scorer)
+    app.extensions["moderation"] = replace(services, checks=checks)
+    response = ask(client, {"comment": {"text": "Hello."}, "requestedAttributes": {"TOXICITY": {}}})
+    assert response.status_code == 503
+    assert response.get_json()["error"]["status"] == "UNAVAILABLE"
+    assert int(response.headers["Retry-After"]) > 0
