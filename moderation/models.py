@@ -771,6 +771,8 @@ class ImportRun(Base):
     format: Mapped[str] = mapped_column(String(16))
     """Empty: not known."""
     origin: Mapped[str] = mapped_column(String(64))
+    pages: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
+    """By how a page's address begins there, how it begins here."""
     history: Mapped[bool] = mapped_column(Boolean)
     state: Mapped[str] = mapped_column(String(16))
     share: Mapped[float] = mapped_column(Float)

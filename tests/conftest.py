@@ -174,8 +174,8 @@ def ready(scorer: Scorer) -> None:
 
 
 @pytest.fixture
-def late_decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The web process decides, but later than anybody waits. Ask for the client before it."""
+def late_decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The web process decides, but later than anybody waits: when this is set."""
     go_on = threading.Event()
     real = checks.judge
 
@@ -185,7 +185,7 @@ def late_decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(checks, "judge", late)
     monkeypatch.setattr(checks, "PATIENCE", 0.0)
-    yield
+    yield go_on
     go_on.set()
 
 

@@ -5,9 +5,9 @@ The file lies in the data folder until it has come in or is discarded.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,8 @@ class Upload:
     """What it is called in the folder of uploads."""
     form: Format | None
     history: bool
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """See `importing.Wish`."""
 
 
 def folder(home: Path) -> Path:
@@ -90,6 +92,7 @@ def add(connection: Connection, upload: Upload, files: Path) -> int:
         "stored": upload.stored,
         "format": upload.form or "",
         "origin": "",
+        "pages": dict(upload.pages),
         "history": upload.history,
         "state": State.CHECKING,
         "share": 0.0,
@@ -195,6 +198,7 @@ def _work(database: Database, files: Path, run: Row[Any]) -> Report:
         site_id=run.site_id,
         origin=form.origin(run.file),
         history=run.history,
+        pages=run.pages,
     )
     with database.write() as connection:
         _note(connection, run.id, format=form, origin=wish.origin)

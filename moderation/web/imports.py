@@ -129,6 +129,7 @@ def _taken(file: FileStorage | None) -> int:
     form = request.form.get("format", "")
     if form and form not in list(Format):
         raise InvalidInput(FieldError("format", "has to be one of the list"))
+    pages = _pages(request.form.get("pages", ""))
     files = _folder()
     stored = secrets.token_hex(16)
     file.stream.flush()
@@ -146,12 +147,22 @@ def _taken(file: FileStorage | None) -> int:
                 stored=stored,
                 form=Format(form) if form else None,
                 history="history" in request.form,
+                pages=pages,
             )
             run_id = import_runs.add(connection, wanted, files)
             os.link(stream.name, files / stored)
     finally:
         file.close()
     return run_id
+
+
+def _pages(typed: str) -> dict[str, str]:
+    """How pages' addresses begin there and here, two to a line."""
+    pairs = [line.split() for line in typed.splitlines() if line.strip()]
+    if any(len(pair) != 2 for pair in pairs):
+        detail = "has to have two addresses to a line: how it begins there, and how it begins here"
+        raise InvalidInput(FieldError("pages", detail))
+    return dict(pairs)
 
 
 def _folder() -> Path:

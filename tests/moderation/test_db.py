@@ -14,6 +14,7 @@ from moderation.errors import StartupError
 from moderation.models import Base, Comment, Site
 from tests.support.comments import EMAIL, add_comment, add_site
 from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 
 def sites(database: Database) -> int:
@@ -165,6 +166,39 @@ def test_writers_of_several_connections_take_turns(database: Database) -> None:
     thread.join()
     other.close()
     assert order == ["first", 1]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_urgent_writer_comes_before_those_that_wait_already(database: Database) -> None:
+    order: list[str] = []
+
+    def write(name: str, *, urgent: bool = False) -> None:
+        other = Database(database.url, pool_size=1)
+        with other.write(urgent=urgent):
+            order.append(name)
+        other.close()
+
+    def waits_for(lock: str, count: int) -> None:
+        path = Path(f"{database.engine.url.database}-{lock}")
+        inode = path.stat().st_ino
+        eventually(lambda: _waiting_for(inode) == count)
+
+    with ThreadPoolExecutor(4) as pool:
+        with database.write():
+            ordinary = [pool.submit(write, f"ordinary {number}") for number in range(3)]
+            waits_for("queue", 3)
+            urgent = pool.submit(write, "urgent", urgent=True)
+            waits_for("turn", 1)
+        for future in (*ordinary, urgent):
+            future.result()
+    assert order[0] == "urgent"
+    assert len(order) == 4
+
+
+def _waiting_for(inode: int) -> int:
+    """How many wait for a lock of this file, by the kernel's list, where they begin with "->"."""
+    lines = Path("/proc/locks").read_text().splitlines()
+    return sum("->" in line and line.split()[6].endswith(f":{inode}") for line in lines)
 
 
 def _sites_seen(connection: Connection) -> int:

@@ -17,7 +17,7 @@ from moderation.clock import DAY, now_ms
 from moderation.config import Settings
 from moderation.db import Database
 from moderation.domain import ActorKind, Status
-from moderation.models import Comment, Example, ImportRun
+from moderation.models import Comment, Example, ImportRun, Thread
 from moderation.queues import QueueName, queue
 from moderation.records import import_runs
 from moderation.review import Actor, Change, set_status
@@ -101,6 +101,31 @@ def test_a_file_is_looked_at_before_it_comes_in(
     assert count(database, Example) == 2
     assert files(settings) == []
     assert press(desk, run, "go-on").status_code == 409
+
+
+def test_pages_may_have_other_addresses_here(
+    desk: FlaskClient, redis: Redis, database: Database
+) -> None:
+    moved = "https://old.example/ https://new.example/\n\n https://old.example/a /b \n"
+    page = "https://old.example/bridge"
+    run = upload(desk, wxr(wp_comment(1), page=page), history="on", pages=moved).location
+    work(redis)
+    assert "https://new.example/bridge" in desk.get(run).text
+    press(desk, run, "go-on")
+    work(redis)
+    with database.read() as connection:
+        assert connection.scalars(select(Thread.page)).all() == ["https://new.example/bridge"]
+
+
+@pytest.mark.parametrize("typed", ["https://old.example/", "/a /b /c", "/a /b\n/c"])
+def test_what_is_no_pair_of_addresses_is_said_beside_the_field(
+    desk: FlaskClient, settings: Settings, typed: str
+) -> None:
+    answer = upload(desk, wxr(wp_comment(1)), pages=typed)
+    assert answer.status_code == 422
+    assert "two addresses to a line" in answer.text
+    assert "https://old.example/" in answer.text
+    assert files(settings) == []
 
 
 def test_a_large_file_streams_into_the_data_folder(

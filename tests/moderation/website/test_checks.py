@@ -1,25 +1,29 @@
 import logging
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from redis import Redis
+from sqlalchemy import insert, select
 
 from moderation.classifier.prediction import Document
+from moderation.clock import HOUR
 from moderation.db import Database
-from moderation.deciding import Judged
-from moderation.domain import Status
-from moderation.errors import Overloaded
+from moderation.deciding import Judged, decide_comments
+from moderation.domain import Standing, Status
+from moderation.errors import Conflict, Overloaded
 from moderation.facts import Pending
+from moderation.models import AuthorStanding, Comment
 from moderation.policy import Decision, SiteSettings
 from moderation.queues import DecideNotifier
 from moderation.scorer import Scorer
 from moderation.sites import SiteRef
-from moderation.submissions import NewComment, Submissions
+from moderation.submissions import NewComment, Receipt, Submissions
 from moderation.website import checks
 from moderation.website.checks import Checks
-from tests.support.comments import add_site, events_of, new_comment, row_of
+from tests.support.comments import add_comment, add_site, events_of, new_comment, row_of
 from tests.support.jobs import waiting_ids
 from tests.support.waiting import eventually
 
@@ -54,6 +58,40 @@ def test_the_answer_is_the_decision_and_it_is_stored(
     assert [event.actor_kind for event in events_of(database, rude.id)] == ["worker"]
     # No worker is told of what is decided already.
     assert waiting_ids(redis) == set()
+
+
+def test_the_rules_know_of_a_check_what_they_know_of_every_comment(
+    database: Database, scorer: Scorer, synchronous: Checks
+) -> None:
+    rules = {"flood_comments": 3, "hold_first_comment": True}
+    first, second = (add_site(database, name, rules=rules) for name in ("one", "two"))
+    texts = [KIND, f"{KIND} Thanks.", "Where is it?", "On the ninth page.", "Oh, I see it now."]
+    for site in (first, second):
+        add_comment(database, site, status=Status.APPROVED, age=HOUR, text="Hello, everybody.")
+    decided = [synchronous.check(new_comment(first, text=text)).id for text in texts]
+    stored = []
+    for text in texts:
+        stored.append(add_comment(database, second, text=text))
+        decide_comments(database, scorer, stored[-1:])
+
+    def reasons(ids: Sequence[str]) -> list[tuple[str, str]]:
+        return [(row.status, row.reason) for row in (row_of(database, one) for one in ids)]
+
+    assert reasons(decided) == reasons(stored)
+    assert reasons(decided)[1] == ("held", "duplicate")
+    assert reasons(decided)[-1] == ("held", "flood")
+
+
+def test_an_author_is_known_by_what_moderators_think_of_him(
+    database: Database, synchronous: Checks, site: int
+) -> None:
+    author = row_of(database, synchronous.check(new_comment(site, text=KIND)).id).author_id
+    values = {"standing": Standing.BLOCKED, "at": 0, "moderator": "mona"}
+    with database.write() as connection:
+        row = insert(AuthorStanding).values(site_id=site, author_id=author, **values)
+        connection.execute(row)
+    receipt = synchronous.check(new_comment(site, text="Where is the ninth page of it?"))
+    assert receipt.status is Status.REJECTED
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -100,6 +138,45 @@ class TestChecks:
         eventually(lambda: waiting_ids(redis) == {receipt.id})
         assert "example.org" not in caplog.text
 
+    def test_a_check_is_decided_and_stored_in_one_transaction(
+        self, database: Database, synchronous: Checks, site: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        urgent: list[bool] = []
+        real = Database.write
+
+        def counting(self: Database, **given: bool) -> Any:
+            urgent.append(given.get("urgent", False))
+            return real(self, **given)
+
+        monkeypatch.setattr(Database, "write", counting)
+        receipt = synchronous.check(new_comment(site, text=KIND))
+        assert urgent == [True]
+        assert row_of(database, receipt.id).status == receipt.status == Status.APPROVED
+
+    def test_one_call_that_comes_twice_at_once_is_one_comment(
+        self, database: Database, synchronous: Checks, site: int
+    ) -> None:
+        comment = new_comment(site, text=RUDE, idempotency_key="k1")
+        with ThreadPoolExecutor(8) as pool:
+            receipts = list(pool.map(lambda _: synchronous.check(comment), range(8)))
+        assert {receipt.status for receipt in receipts} == {Status.HELD}
+        (comment_id,) = {receipt.id for receipt in receipts}
+        assert len(events_of(database, comment_id)) == 1
+
+    def test_what_was_sent_before_and_waits_for_a_worker_is_decided_now(
+        self, database: Database, redis: Redis, synchronous: Checks, site: int
+    ) -> None:
+        comment = new_comment(site, text=KIND, idempotency_key="k1")
+        waiting = Submissions(database, DecideNotifier(redis)).submit(comment)
+        assert synchronous.check(comment) == Receipt(waiting.id, Status.APPROVED)
+
+    def test_another_comment_with_the_same_key_is_refused(
+        self, synchronous: Checks, site: int
+    ) -> None:
+        synchronous.check(new_comment(site, text=KIND, idempotency_key="k1"))
+        with pytest.raises(Conflict):
+            synchronous.check(new_comment(site, text=RUDE, idempotency_key="k1"))
+
     @pytest.mark.usefixtures("late_decisions")
     def test_nobody_waits_for_a_decision_for_ever(
         self, synchronous: Checks, site: int, redis: Redis
@@ -107,6 +184,22 @@ class TestChecks:
         receipt = synchronous.check(new_comment(site))
         assert receipt.status is Status.PENDING
         eventually(lambda: waiting_ids(redis) == {receipt.id})
+
+    def test_what_is_decided_too_late_is_not_stored_twice(
+        self,
+        database: Database,
+        synchronous: Checks,
+        site: int,
+        late_decisions: threading.Event,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        receipt = synchronous.check(new_comment(site, text=KIND))
+        late_decisions.set()
+        monkeypatch.setattr(checks, "PATIENCE", 20.0)
+        # It is behind the late one.
+        clear = synchronous.check(new_comment(site, text=RUDE))
+        with database.read() as connection:
+            assert set(connection.scalars(select(Comment.id))) == {receipt.id, clear.id}
 
     def test_without_a_model_a_comment_is_held(
         self, database: Database, redis: Redis, no_scorer: Scorer, site: int
