@@ -1,3 +1,4 @@
+import gc
 import logging
 import threading
 from collections.abc import Sequence
@@ -200,6 +201,14 @@ class TestChecks:
         clear = synchronous.check(new_comment(site, text=RUDE))
         with database.read() as connection:
             assert set(connection.scalars(select(Comment.id))) == {receipt.id, clear.id}
+
+    def test_what_a_server_has_loaded_is_no_work_for_the_collector(
+        self, synchronous: Checks
+    ) -> None:
+        gc.unfreeze()
+        synchronous.warm_up()
+        eventually(lambda: gc.get_freeze_count() > 0)
+        gc.unfreeze()
 
     def test_without_a_model_a_comment_is_held(
         self, database: Database, redis: Redis, no_scorer: Scorer, site: int
