@@ -161,7 +161,7 @@ def report(found: Checks, *, seconds: float) -> str:
     rows += [
         (
             f"the same while {one.posted.rate:,.0f} comments a second are posted "
-            f"(`POST /v1/comments`, {one.connections} connections)",
+            f"(`POST /v1/comments`, {one.connections} connection{'s' * (one.connections > 1)})",
             one.checks.checks / seconds,
             one.checks,
         )
@@ -171,6 +171,7 @@ def report(found: Checks, *, seconds: float) -> str:
         f"| {what} | {rate:,.0f} | {seen.p50_ms:.0f} ms | {seen.p99_ms:.0f} ms |"
         for what, rate, seen in rows
     )
+    slowest = max(one.checks.slowest_ms for one in found.beside)
     return f"""# Benchmarks of synchronous checks
 
 Written by `python -m benchmarks.checks` on {time.strftime("%d %B %Y")}: {os.cpu_count()} processors
@@ -184,9 +185,8 @@ A check comes over Akismet's protocol, is decided, stored with its decision, and
 |---|---|---|---|
 {table}
 
-The slowest check took {found.alone.slowest_ms:.0f} ms alone, and
-{max(one.checks.slowest_ms for one in found.beside):.0f} ms beside the posts. From the third line
-on, the time counts from the moment a check was due.
+The slowest check took {found.alone.slowest_ms:.0f} ms alone, and {slowest:.0f} ms beside the posts.
+From the third line on, the time counts from the moment a check was due.
 """
 
 

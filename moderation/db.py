@@ -38,7 +38,9 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 16) -> None:
         # Parameters carry readers' e-mail addresses, so errors must not print them.
+        # The connection that was used last is taken next: what it has in its caches is newest.
         options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size}
+        options["pool_use_lifo"] = True
         options |= {"json_serializer": to_json, "json_deserializer": orjson.loads}
         if url.startswith("sqlite"):
             options["connect_args"] = {"timeout": LOCK_TIMEOUT, "check_same_thread": False}

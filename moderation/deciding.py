@@ -146,7 +146,12 @@ def _decision(
 
 
 def keep_shadows(
-    database: Database, scorer: Scorer, judged: Judged, stored: Container[str]
+    database: Database,
+    scorer: Scorer,
+    judged: Judged,
+    stored: Container[str],
+    *,
+    urgent: bool = False,
 ) -> None:
     """Keep what the models that shadow would have decided about those that are `stored`. What was
     decided is written already, and no failure here is the caller's."""
@@ -161,7 +166,7 @@ def keep_shadows(
             for row in _beside(model.id, classifier, list(together))
         ]
         if rows:
-            with database.write() as connection:
+            with database.write(urgent=urgent) as connection:
                 shadows.record(connection, rows)
     except Exception:
         log.exception("what the shadow would have decided is lost")

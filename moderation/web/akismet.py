@@ -72,9 +72,12 @@ def verify_key(key: str = "") -> Response:
     return _text("valid")
 
 
-@_call("/1.1/comment-check", "POST")
+@_call("/1.1/comment-check", "GET", "POST")
 def comment_check(key: str = "") -> Response:
-    """Store a comment, decide it, and say what came of it."""
+    """Decide a comment, store it, and say what came of it."""
+    if request.method != "POST":
+        # What a redirect makes of it. An answer without our headers would publish the comment.
+        raise Refused("comment-check wants POST, at the address that it is not led away from")
     fields = _fields()
     site, used = _site(fields, key)
     _require(fields, "blog", "user_ip")

@@ -83,8 +83,10 @@ class Checks:
         waiting = self._groups.ask(arrival)
         answer = waiting.answer(PATIENCE)
         if isinstance(answer, TimeoutError) and not waiting.claim():
-            # It is on its way into the database.
-            return receipt_of(waiting.answer(submissions.PATIENCE))
+            # It is on its way into the database, and must not be stored twice.
+            answer = waiting.answer(submissions.PATIENCE)
+            if isinstance(answer, TimeoutError):
+                return receipt_of(answer)
         if isinstance(answer, Outcome):
             return receipt_of(answer)
         log.warning("a comment could not be decided in time: %s", type(answer).__name__)
@@ -139,7 +141,8 @@ class Checks:
         for waiting, outcome in zip(claimed, outcomes, strict=True):
             waiting.settle(self._decide_earlier(outcome))
         new = {one.id for one in outcomes if isinstance(one, Receipt) and one.is_new}
-        keep_shadows(self._database, self._scorer, judged, new)
+        # The next checks wait for this thread.
+        keep_shadows(self._database, self._scorer, judged, new, urgent=True)
 
     def _judge(self, arrivals: Sequence[Arrival]) -> Judged:
         """What is to become of them; nothing is locked while the model works."""

@@ -471,3 +471,14 @@ def test_a_decision_that_cannot_be_written_leaves_a_comment_that_waits(
     assert verdict(client, GOOD) == "true"
     (comment,) = comments(database)
     assert comment.status == "pending"
+
+
+@pytest.mark.parametrize("way", ["get", "head"])
+def test_a_check_that_a_redirect_has_made_a_get_is_refused_in_the_clients_words(
+    client: FlaskClient, database: Database, way: str
+) -> None:
+    response = getattr(client, way)("/1.1/comment-check", query_string=GOOD)
+    assert response.text == ("invalid" if way == "get" else "")
+    assert "POST" in response.headers["X-akismet-debug-help"]
+    assert re.fullmatch("[0-9a-f]{32}", response.headers["X-akismet-guid"])
+    assert comments(database) == []

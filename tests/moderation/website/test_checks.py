@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import insert, select
 
+from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document
 from moderation.clock import HOUR
 from moderation.db import Database
@@ -16,6 +17,7 @@ from moderation.deciding import Judged, decide_comments
 from moderation.domain import Standing, Status
 from moderation.errors import Conflict, Overloaded
 from moderation.facts import Pending
+from moderation.learning import shadows, site_models
 from moderation.models import AuthorStanding, Comment
 from moderation.policy import Decision, SiteSettings
 from moderation.queues import DecideNotifier
@@ -26,6 +28,7 @@ from moderation.website import checks
 from moderation.website.checks import Checks
 from tests.support.comments import add_comment, add_site, events_of, new_comment, row_of
 from tests.support.jobs import waiting_ids
+from tests.support.site_models import LENIENT, NO_RULES, ONLY_REJECT, add_adaptation
 from tests.support.waiting import eventually
 
 KIND = "I would like to see the source of that number, because the report says something else."
@@ -93,6 +96,25 @@ def test_an_author_is_known_by_what_moderators_think_of_him(
         connection.execute(row)
     receipt = synchronous.check(new_comment(site, text="Where is the ninth page of it?"))
     assert receipt.status is Status.REJECTED
+
+
+def test_what_a_shadow_would_have_said_is_kept_once_for_each_comment(
+    database: Database, scorer: Scorer, shipped: Classifier, synchronous: Checks
+) -> None:
+    site = add_site(database, "shadowed", thresholds=ONLY_REJECT, rules=NO_RULES)
+    model = add_adaptation(database, site, shipped, LENIENT)
+    with database.write() as connection:
+        site_models.shadow(connection, site, model.version, actor="mona")
+    rude = new_comment(site, text=RUDE, idempotency_key="k1")
+    with ThreadPoolExecutor(4) as pool:
+        statuses = [receipt.status for receipt in pool.map(lambda _: synchronous.check(rude), "ab")]
+    assert statuses == [Status.HELD, Status.HELD]
+
+    def compared() -> int:
+        with database.read() as connection:
+            return shadows.agreement(connection, model.id).compared
+
+    eventually(lambda: compared() == 1)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
