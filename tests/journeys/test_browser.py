@@ -9,8 +9,8 @@ from rq.suspension import resume, suspend
 
 from moderation.policy import HEADS, SiteSettings
 from moderation.rules import Rules
-from tests.support.browser import Browser, Window, running_browser
-from tests.support.service import ADMIN_PASSWORD, FRIENDLY, UNFRIENDLY, Client, Service
+from tests.support.browser import Browser, Window, running_browser, sign_in
+from tests.support.service import FRIENDLY, UNFRIENDLY, Client, Service
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 375, "height": 667}, "is_mobile": True, "has_touch": True}
@@ -265,8 +265,7 @@ def _fill(page: Page, **fields: str) -> None:
 
 
 def _sign_in(page: Page) -> None:
-    _fill(page, name="admin", password=ADMIN_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page)
     expect(page.get_by_role("navigation", name="Status")).to_be_visible()
 
 

@@ -13,9 +13,9 @@ from moderation.learning import shadows, site_models
 from moderation.policy import SiteSettings
 from moderation.rules import Rules
 from tests.support import newspaper
-from tests.support.browser import Browser, Window, running_browser
+from tests.support.browser import Browser, Window, running_browser, sign_in
 from tests.support.newspaper import LABELS
-from tests.support.service import ADMIN_PASSWORD, FRIENDLY, Service
+from tests.support.service import FRIENDLY, Service
 from tests.support.site_models import ONLY_REJECT, add_model
 from tests.training.test_retraining import teach
 
@@ -62,9 +62,7 @@ def add_site(database: Database, name: str) -> tuple[int, str]:
 
 def open_page(page: Page, path: str) -> None:
     page.goto(path)
-    page.locator("#name").fill("admin")
-    page.locator("#password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page)
     page.wait_for_url(re.compile(re.escape(path)))
 
 

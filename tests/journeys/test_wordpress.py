@@ -18,10 +18,9 @@ from sqlalchemy import select
 from moderation.models import Comment, Label, Thread
 from moderation.policy import SiteSettings
 from moderation.rules import Rules
-from tests.support.browser import Browser, running_browser
+from tests.support.browser import Browser, running_browser, sign_in
 from tests.support.ports import free_port
 from tests.support.service import (
-    ADMIN_PASSWORD,
     SITE_KEY,
     UNFRIENDLY,
     Client,
@@ -93,7 +92,7 @@ def secret(service: Service, installed: WordPress, browser: Browser) -> str:
     with browser.window(service.url) as administrator:
         page = administrator.page
         page.goto("/desk/sites/demo/webhooks")
-        _sign_in_at_the_desk(page)
+        sign_in(page)
         page.get_by_label("Web address").fill(
             f"{installed.url}/index.php?rest_route=/moderation/v1/webhook"
         )
@@ -129,7 +128,7 @@ def test_a_good_comment_appears_and_a_bad_one_waits_for_the_desk(
 
     with browser.window(service.url) as moderator:
         moderator.page.goto("/desk/")
-        _sign_in_at_the_desk(moderator.page)
+        sign_in(moderator.page)
         card = moderator.page.get_by_role("article", name="Held by the service")
         expect(card).to_contain_text("Hello world!")
         card.get_by_role("button", name="Approve").click()
@@ -144,7 +143,7 @@ def test_a_test_message_from_the_desk_arrives(service: Service, browser: Browser
     with browser.window(service.url) as administrator:
         page = administrator.page
         page.goto("/desk/sites/demo/webhooks")
-        _sign_in_at_the_desk(page)
+        sign_in(page)
         page.get_by_role("button", name="Send a test").click()
         sent = page.get_by_role("row").filter(has_text="webhook.test").first
         expect(sent).to_be_visible()
@@ -452,7 +451,7 @@ def akismet(service: Service, wordpress: WordPress, browser: Browser) -> Iterato
     with browser.window(service.url) as administrator:
         page = administrator.page
         page.goto("/desk/sites/demo/keys")
-        _sign_in_at_the_desk(page)
+        sign_in(page)
         page.get_by_role("button", name="Create one for an Akismet client").click()
         key = page.locator("code.secret").inner_text()
     wordpress.define("WPCOM_API_KEY", key)
@@ -563,12 +562,6 @@ def _shown_to_others(wordpress: WordPress, browser: Browser) -> set[str]:
     with browser.window(wordpress.url) as reader:
         reader.page.goto("/?p=1")
         return set(reader.page.locator(".comment-content").all_inner_texts())
-
-
-def _sign_in_at_the_desk(page: Page) -> None:
-    page.get_by_label("Name").fill("admin")
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
 
 
 def _sign_in(page: Page) -> None:
