@@ -158,8 +158,10 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def shipped() -> Classifier:
-    """The model that ships, loaded once."""
-    return load(DEFAULT_ARTIFACT)
+    """The model that ships, loaded once, and compiled by one of the processes that run tests."""
+    classifier = load(DEFAULT_ARTIFACT)
+    classifier.warm_up()
+    return classifier
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is n
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("clients") / "home"
-    with running_service(home, site_key=KEY, web_processes="1") as running:
+    with running_service(home, site_key=KEY) as running:
         body = json.dumps({"text": FRIENDLY}).encode()
         headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
         # The model is there.

@@ -5,9 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
+from rq import Worker
 from rq.suspension import resume, suspend
+from rq.worker import WorkerStatus
 
 from moderation.policy import HEADS, SiteSettings
+from moderation.queues import QueueName, queue
 from moderation.rules import Rules
 from tests.support.browser import Browser, Window, running_browser, sign_in
 from tests.support.service import FRIENDLY, UNFRIENDLY, Client, Service
@@ -243,9 +246,13 @@ def _workers_waiting(service: Service) -> Iterator[Callable[[], None]]:
     """No comment is decided until the function that this gives is called."""
     redis = service.redis()
     suspend(redis)
-    # A worker that waits for a job already takes one more.
-    service.decision_on(service.post_comment(email="first@example.org").json["id"])
     try:
+        # A worker that waits for a job already takes one more before it looks.
+        service.post_comment(email="first@example.org")
+        decide = queue(redis, QueueName.DECIDE)
+        service.wait_for(
+            lambda: all(w.get_state() == WorkerStatus.SUSPENDED for w in Worker.all(queue=decide))
+        )
         yield lambda: resume(redis)
     finally:
         resume(redis)

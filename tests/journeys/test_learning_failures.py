@@ -46,7 +46,7 @@ WORDS = (
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that looks every second for what was lost, and whose models alone decide."""
     home = tmp_path_factory.mktemp("learning") / "home"
-    with running_service(home, sweep_seconds="1") as up:
+    with running_service(home, sweep_seconds="1", web_processes="2") as up:
         up.set_site(
             SiteSettings(
                 rules=Rules(duplicate_hours=0, flood_comments=0),

@@ -108,10 +108,10 @@ class Client:
         """Press a button of a held comment on the desk."""
         form = re.search(
             rf'action="(/desk/comments/{comment_id}/decision[^"]*)".*?name="version" value="(\d+)"',
-            self.page("/desk/").text,
+            self.page(f"/desk/comments/{comment_id}").text,
             re.DOTALL,
         )
-        assert form, "the comment is not on the desk"
+        assert form, "nobody can decide about the comment"
         fields = {"to": to, "version": form[2], "reason": "other"}
         return self.submit(form[1], fields | {"csrf_token": self._token("/desk/")})
 
@@ -153,9 +153,10 @@ class Service:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.wait_for(lambda: b"The service runs" in self.log.read_bytes()[seen:], 90)
+        # As long as it gives itself: the first time, it has the classifier compiled.
+        self.wait_for(lambda: b"The service runs" in self.log.read_bytes()[seen:], 300)
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Wait until `condition` holds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -277,6 +278,7 @@ def prepared_service(home: Path, **settings: str) -> Service:
         "MODERATION_BIND": f"127.0.0.1:{port}",
         "MODERATION_SITE_KEY": SITE_KEY,
         "MODERATION_ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "MODERATION_WEB_PROCESSES": "1",
         "MODERATION_WEB_THREADS": "16",
     }
     environment |= {f"MODERATION_{name.upper()}": value for name, value in settings.items()}
