@@ -77,6 +77,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running_service(home, webhooks_to_private_addresses="true") as service:
         rules = Rules(flood_comments=0, duplicate_hours=0)
         service.set_site(SiteSettings(rules=rules, akismet_waits=True))
+        service.wait_until_warm()
         yield service
 
 
@@ -231,7 +232,7 @@ def test_nothing_is_lost_and_nothing_doubled_while_the_service_is_away(
 
         def is_sent() -> bool:
             page.reload()
-            return bool(_status(page, "Waiting to be sent").inner_text() == "0")
+            return bool(_status(page, "Waiting to be sent").inner_text().strip() == "0")
 
         eventually(is_sent)
         expect(_status(page, "Connection")).to_have_text("The service answers, and knows the key.")
@@ -524,11 +525,16 @@ def test_the_akismet_plugin_holds_while_the_service_is_away(
 def _away(service: Service) -> Iterator[Callable[[], None]]:
     """The service is stopped, until the function that this gives is called."""
     service.stop()
+
+    def back() -> None:
+        service.start()
+        service.wait_until_warm()
+
     try:
-        yield service.start
+        yield back
     finally:
         if service.process is None:
-            service.start()
+            back()
 
 
 def _akismet_asks_again(wordpress: WordPress) -> None:

@@ -165,6 +165,23 @@ class Service:
             assert time.monotonic() < deadline, f"waited in vain:\n{self.log.read_text()[-3000:]}"
             time.sleep(0.05)
 
+    def wait_until_warm(self) -> None:
+        """Wait until the web process has loaded its model too: until then, whoever waits for a
+        decision may wait in vain."""
+        self.wait_for(lambda: self.score(FRIENDLY).status == 200)
+
+    def score(self, text: str) -> Answer:
+        """Ask the web process what it thinks of a text."""
+        return self.request(
+            "POST",
+            "/v1/score",
+            body=json.dumps({"text": text}).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {self.environment['MODERATION_SITE_KEY']}",
+            },
+        )
+
     def stop(self) -> int:
         """Stop it as Ctrl-C does; the exit status."""
         assert self.process is not None
