@@ -40,6 +40,12 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a decision gets one, however much else the machine has to do."""
+    monkeypatch.setattr(checks, "PATIENCE", 60.0)
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Redis that lives as long as the session."""
@@ -183,7 +189,7 @@ def late_decisions(database: Database, monkeypatch: pytest.MonkeyPatch) -> Itera
     real = checks.decide_comments
 
     def late(*asked: Any) -> list[Applied]:
-        go_on.wait(20)
+        go_on.wait(300)
         return real(*asked)
 
     monkeypatch.setattr(checks, "decide_comments", late)

@@ -120,7 +120,7 @@ def test_a_model_is_trained_promoted_rolled_back_and_shadows(
         press(page, "No longer shadow")
         expect(page.get_by_role("heading", name="In the shadow")).to_have_count(0)
 
-    for kind in (PHONE | DARK, PHONE, DESKTOP | DARK):
+    for kind in (PHONE | DARK, DESKTOP):
         with browser.window(service.url, **kind) as window:
             open_page(window.page, PATH)
             check(window, f"the models, {kind}")

@@ -162,7 +162,7 @@ def test_without_a_script_the_number_does_the_same(service: Service, browser: Br
         assert settings(service).approve_precision is not None
 
 
-@pytest.mark.parametrize("kind", [PHONE | DARK, PHONE, DESKTOP | DARK])
+@pytest.mark.parametrize("kind", [PHONE | DARK, DESKTOP])
 def test_everybody_can_read_it(service: Service, browser: Browser, kind: dict[str, object]) -> None:
     with browser.window(service.url, **kind) as window:
         open_page(window.page)

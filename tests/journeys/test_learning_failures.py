@@ -226,7 +226,7 @@ def scores_with(service: Service) -> str:
         answer = service.request("POST", "/v1/score", body=b'{"text": "Hello."}', headers=headers)
     except OSError:
         return ""
-    return str(answer.json["model"])
+    return str(answer.json.get("model", ""))
 
 
 def held(database: Database, ids: Sequence[str]) -> int:

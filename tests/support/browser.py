@@ -95,9 +95,20 @@ class Window:
         self.page.on("request", self._on_request)
 
     def accessibility_findings(self) -> list[str]:
-        """All that axe-core finds on the page as it is."""
+        """All that axe-core finds on the page as it is, and letters that are hard to read in the
+        other colours: in the dark, or by light where the window is dark."""
         self.page.evaluate(_AXE.read_text())
-        found = self.page.evaluate("axe.run().then(result => result.violations)")
+        is_dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        found = self._axe_finds({})
+        self.page.emulate_media(color_scheme="light" if is_dark else "dark")
+        found += self._axe_finds({"runOnly": ["color-contrast"]})
+        self.page.emulate_media(color_scheme="dark" if is_dark else "light")
+        return found
+
+    def _axe_finds(self, options: dict[str, Any]) -> list[str]:
+        found = self.page.evaluate(
+            "options => axe.run(options).then(result => result.violations)", options
+        )
         return [
             f"{rule['id']}: {json.dumps([node['html'] for node in rule['nodes']])}"
             for rule in found
