@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -224,7 +225,7 @@ class Service:
                 ip=f"2001:db8::{reader:x}",
                 text=f"Reader {reader} would like to know what became of boat {reader * 7919}.",
             )
-        except OSError:
+        except (OSError, HTTPException):
             return None  # no answer, no promise
 
     def status_of(self, comment_id: str) -> str:
