@@ -4,7 +4,7 @@ import fcntl
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
@@ -79,7 +79,7 @@ class Database:
                 current = MigrationContext.configure(connection).get_current_revision()
         except SQLAlchemyError as error:
             raise _unreachable(self.engine, error) from None
-        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        head = _newest_revision()
         if current != head:
             raise StartupError(
                 f"the database is at revision {current or 'none'} and this version needs {head}: "
@@ -169,6 +169,11 @@ def _turns(engine: Engine) -> Callable[[], AbstractContextManager[None]]:
             yield
 
     return turn
+
+
+@cache
+def _newest_revision() -> str | None:
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def _unreachable(engine: Engine, error: SQLAlchemyError | OSError) -> StartupError:

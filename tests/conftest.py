@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from moderation.access.bootstrap import bootstrap
-from moderation.app import create_app
+from moderation.app import assemble, equip
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.pipeline import Classifier
 from moderation.config import Settings
@@ -141,19 +141,33 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moderation.access.accounts._hasher", cheap)
 
 
+@pytest.fixture(scope="session")
+def assembled() -> Flask:
+    """The web application's routes: to put them together takes longer than most tests."""
+    return assemble()
+
+
 @pytest.fixture
-def app(
-    settings: Settings, database: Database, redis: Redis, cheap_passwords: None, scorer: Scorer
+def app(  # noqa: PLR0917
+    settings: Settings,
+    database: Database,
+    redis: Redis,
+    cheap_passwords: None,
+    scorer: Scorer,
+    assembled: Flask,
 ) -> Iterator[Flask]:
     """The web application with its first site and administrator, and the session's scorer."""
     bootstrap(database, settings)
-    app = create_app(settings)
-    app.testing = True
-    made = app.extensions["moderation"]
+    config = dict(assembled.config)
+    equip(assembled, settings)
+    assembled.testing = True
+    made = assembled.extensions["moderation"]
     ours = Checks(made.database, made.submissions, DecideNotifier(made.redis), scorer)
-    app.extensions["moderation"] = replace(made, checks=ours)
-    yield app
+    assembled.extensions["moderation"] = replace(made, checks=ours)
+    yield assembled
     made.database.close()
+    assembled.config.clear()
+    assembled.config.update(config)
 
 
 @pytest.fixture
