@@ -41,9 +41,30 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings.from_environment()
     logs.configure(settings.log_level)
-    secret = _secret_key(settings)
+    app = assemble()
+    equip(app, settings)
+    if settings.trusted_proxies:
+        n = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    return app
+
+
+def assemble() -> Flask:
+    """Every route and handler, which are the same whatever the settings are."""
     app = Flask("moderation")
     app.session_interface = Sessions()
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    web.register(app)
+    return app
+
+
+def equip(app: Flask, settings: Settings) -> None:
+    """Give the application what the settings name, in the place of what it had.
+
+    Raises:
+        StartupError: the database cannot be used as it is.
+    """
+    secret = _secret_key(settings)
     app.config.update(
         SECRET_KEY=secret,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
@@ -53,13 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SECURE=settings.base_url.startswith("https://"),
         WTF_CSRF_TIME_LIMIT=None,
     )
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.extensions["moderation"] = _services(settings, secret)
-    web.register(app)
-    if settings.trusted_proxies:
-        n = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
-    return app
 
 
 def create_warm_app() -> Flask:

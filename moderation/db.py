@@ -4,7 +4,7 @@ import fcntl
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
@@ -85,7 +85,7 @@ class Database:
                 current = MigrationContext.configure(connection).get_current_revision()
         except SQLAlchemyError as error:
             raise _unreachable(self.engine, error) from None
-        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        head = _newest_revision()
         if current != head:
             raise StartupError(
                 f"the database is at revision {current or 'none'} and this version needs {head}: "
@@ -183,6 +183,11 @@ def _locked(path: str) -> Iterator[None]:
     with Path(path).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@cache
+def _newest_revision() -> str | None:
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def _unreachable(engine: Engine, error: SQLAlchemyError | OSError) -> StartupError:

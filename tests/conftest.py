@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from moderation.access.bootstrap import bootstrap
-from moderation.app import create_app
+from moderation.app import assemble, equip
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from moderation.classifier.pipeline import Classifier
 from moderation.config import Settings
@@ -37,6 +37,12 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("MODERATION_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a decision gets one, however much else the machine has to do."""
+    monkeypatch.setattr(checks, "PATIENCE", 60.0)
 
 
 @pytest.fixture(scope="session")
@@ -134,19 +140,33 @@ def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moderation.access.accounts._hasher", cheap)
 
 
+@pytest.fixture(scope="session")
+def assembled() -> Flask:
+    """The web application's routes: to put them together takes longer than most tests."""
+    return assemble()
+
+
 @pytest.fixture
-def app(
-    settings: Settings, database: Database, redis: Redis, cheap_passwords: None, scorer: Scorer
+def app(  # noqa: PLR0917
+    settings: Settings,
+    database: Database,
+    redis: Redis,
+    cheap_passwords: None,
+    scorer: Scorer,
+    assembled: Flask,
 ) -> Iterator[Flask]:
     """The web application with its first site and administrator, and the session's scorer."""
     bootstrap(database, settings)
-    app = create_app(settings)
-    app.testing = True
-    made = app.extensions["moderation"]
+    config = dict(assembled.config)
+    equip(assembled, settings)
+    assembled.testing = True
+    made = assembled.extensions["moderation"]
     ours = Checks(made.database, made.submissions, scorer)
-    app.extensions["moderation"] = replace(made, checks=ours)
-    yield app
+    assembled.extensions["moderation"] = replace(made, checks=ours)
+    yield assembled
     made.database.close()
+    assembled.config.clear()
+    assembled.config.update(config)
 
 
 @pytest.fixture
@@ -157,8 +177,10 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def shipped() -> Classifier:
-    """The model that ships, loaded once."""
-    return load(DEFAULT_ARTIFACT)
+    """The model that ships, loaded once, and compiled by one of the processes that run tests."""
+    classifier = load(DEFAULT_ARTIFACT)
+    classifier.warm_up()
+    return classifier
 
 
 @pytest.fixture(scope="session")
@@ -180,7 +202,7 @@ def late_decisions(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]
     real = checks.judge
 
     def late(*asked: Any) -> Judged:
-        go_on.wait(20)
+        go_on.wait(300)
         return real(*asked)
 
     monkeypatch.setattr(checks, "judge", late)

@@ -7,10 +7,12 @@ NUMBA_CACHE_DIR says, beside the sources, or in the user's cache folder; in none
 process compiles for itself.
 """
 
+import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,19 @@ def inlined(function: Callable[..., Any]) -> Any:
 def instruction(function: Callable[..., Any]) -> Any:
     """An instruction of the processor that numba has no name for (`numba.extending`)."""
     return intrinsic(function)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Of the processes that start together one compiles; the others wait, and find it in the
+    cache."""
+    if _FOLDER is None:
+        yield
+        return
+    # The lock ends with the file, and with a process that is killed.
+    with (_FOLDER / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def cache_folder(places: Iterable[Path]) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from moderation.classifier import language, scoring
+from moderation.classifier import compiled, language, scoring
 from moderation.classifier.explain import explain
 from moderation.classifier.features import encode
 from moderation.classifier.parameters import HEADS, Parameters, with_spam
@@ -92,8 +92,9 @@ class Classifier:
     def warm_up(self) -> None:
         """Compile, or read the compiled code from its cache, before the first comment waits."""
         document = Document("Je ne sais pas ce que vous voulez.")
-        self.predict([document])
-        self.explain([document])
+        with compiled.one_at_a_time():
+            self.predict([document])
+            self.explain([document])
 
     def _able(self, document: Document, words: int, known: int) -> bool:
         return language.able(

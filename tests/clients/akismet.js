@@ -2,6 +2,10 @@
 // Arguments: host and port of the service, key, a good comment, a bad one.
 const { AkismetClient } = require("akismet-api");
 
+// A connection that is kept may be closed by the server at the moment when it is used again (RFC
+// 9112, section 9.3.1), and these packages do not try anew: each request has one of its own.
+for (const kind of ["http", "https"]) require(`node:${kind}`).globalAgent.keepAlive = false;
+
 // Nobody's name servers know KEY.localhost.
 const dns = require("node:dns");
 const lookup = dns.lookup;

@@ -3,6 +3,10 @@
 const PerspectiveClient = require("perspective-api-client");
 const { Client } = require("@conversationai/perspectiveapi-js-client");
 
+// A connection that is kept may be closed by the server at the moment when it is used again (RFC
+// 9112, section 9.3.1), and these packages do not try anew: each request has one of its own.
+for (const kind of ["http", "https"]) require(`node:${kind}`).globalAgent.keepAlive = false;
+
 const [key, bad] = process.argv.slice(2);
 const outcome = (promise) => promise.then((value) => value, (error) => `error: ${error.message}`);
 

@@ -44,7 +44,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A running service that lets one reader post as often as the tests do."""
     home = tmp_path_factory.mktemp("shared") / "home"
     # The receivers of the tests are on this machine.
-    with running_service(home, webhooks_to_private_addresses="true") as service:
+    with running_service(home, webhooks_to_private_addresses="true", web_processes="2") as service:
         service.set_site(
             SiteSettings(audit_share=0, rules=Rules(flood_comments=0, duplicate_hours=0))
         )

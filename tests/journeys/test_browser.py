@@ -5,12 +5,15 @@ from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
+from rq import Worker
 from rq.suspension import resume, suspend
+from rq.worker import WorkerStatus
 
 from moderation.policy import HEADS, SiteSettings
+from moderation.queues import QueueName, queue
 from moderation.rules import Rules
-from tests.support.browser import Browser, Window, running_browser
-from tests.support.service import ADMIN_PASSWORD, FRIENDLY, UNFRIENDLY, Client, Service
+from tests.support.browser import Browser, Window, running_browser, sign_in
+from tests.support.service import FRIENDLY, UNFRIENDLY, Client, Service
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 375, "height": 667}, "is_mobile": True, "has_touch": True}
@@ -243,9 +246,13 @@ def _workers_waiting(service: Service) -> Iterator[Callable[[], None]]:
     """No comment is decided until the function that this gives is called."""
     redis = service.redis()
     suspend(redis)
-    # A worker that waits for a job already takes one more.
-    service.decision_on(service.post_comment(email="first@example.org").json["id"])
     try:
+        # A worker that waits for a job already takes one more before it looks.
+        service.post_comment(email="first@example.org")
+        decide = queue(redis, QueueName.DECIDE)
+        service.wait_for(
+            lambda: all(w.get_state() == WorkerStatus.SUSPENDED for w in Worker.all(queue=decide))
+        )
         yield lambda: resume(redis)
     finally:
         resume(redis)
@@ -265,8 +272,7 @@ def _fill(page: Page, **fields: str) -> None:
 
 
 def _sign_in(page: Page) -> None:
-    _fill(page, name="admin", password=ADMIN_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page)
     expect(page.get_by_role("navigation", name="Status")).to_be_visible()
 
 

@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
-from sqlalchemy import delete
+from playwright.sync_api import expect
+from sqlalchemy import delete, update
 
 from moderation.access.guessing import FREE_OF_NAME
+from moderation.clock import MINUTE
 from moderation.db import Database
 from moderation.models import SignInFailures
 from moderation.policy import HEADS, SiteSettings
 from moderation.rules import Rules
 from moderation.site_settings import site_named
-from tests.support.browser import Browser, Window, running_browser
-from tests.support.service import ADMIN_PASSWORD, UNFRIENDLY, Client, Service
+from tests.support.browser import Browser, Window, running_browser, sign_in
+from tests.support.service import UNFRIENDLY, Client, Service
 from tests.support.web import PASSWORD, add_moderator
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -48,21 +50,22 @@ def mona(database: Database, request: pytest.FixtureRequest) -> str:
 
 
 def test_who_guesses_has_to_wait_and_gets_in_with_the_right_password_then(
-    service: Service, browser: Browser, mona: str
+    service: Service, browser: Browser, database: Database, mona: str
 ) -> None:
     with browser.window(service.url, **DESKTOP) as window:
         page = window.page
         page.goto("/desk/account")
         for _ in range(FREE_OF_NAME):
-            _sign_in(page, mona, "not the password")
+            sign_in(page, mona, "not the password")
             expect(page.get_by_role("alert")).to_have_text("Name or password is not right.")
-        _sign_in(page, mona, PASSWORD)
+        # The first wait is over before a machine with much to do comes to the next try.
+        _change_failures(database, count=SignInFailures.count + 3)
+        sign_in(page, mona, PASSWORD)
         alert = page.get_by_role("alert")
-        expect(alert).to_contain_text(re.compile(r"Too many failed tries\. Wait \d seconds?"))
+        expect(alert).to_contain_text(re.compile(r"Too many failed tries\. Wait \d+ seconds"))
         _check(window, "sign-in, too soon")
-        seconds = int(re.search(r"Wait (\d)", alert.inner_text())[1])  # type: ignore[index]
-        page.wait_for_timeout(1000 * seconds)
-        _sign_in(page, mona, PASSWORD)
+        _change_failures(database, last_at=SignInFailures.last_at - MINUTE)
+        sign_in(page, mona, PASSWORD)
         expect(page.get_by_role("heading", name="Your account")).to_be_visible()
 
 
@@ -72,7 +75,7 @@ def test_a_session_that_ends_in_the_middle_leads_back_to_where_one_was(
     with browser.window(service.url, **DESKTOP) as window:
         page = window.page
         page.goto("/desk/account?from=somewhere")
-        _sign_in(page, mona, PASSWORD)
+        sign_in(page, mona, PASSWORD)
         page.get_by_label("A new token for").fill("what I was typing")
         _end_sessions(service, mona)
         page.get_by_role("button", name="Create token").click()
@@ -80,7 +83,7 @@ def test_a_session_that_ends_in_the_middle_leads_back_to_where_one_was(
         expect(page.get_by_role("status")).to_contain_text("Your session has ended.")
         expect(page.get_by_role("status")).to_contain_text("What you did last was not done.")
         _check(window, "sign-in, after a session")
-        _sign_in(page, mona, PASSWORD)
+        sign_in(page, mona, PASSWORD)
         expect(page).to_have_url(f"{service.url}/desk/account?from=somewhere")
         expect(page.get_by_text("You have none.")).to_be_visible()
 
@@ -92,7 +95,7 @@ def test_a_new_password_takes_the_place_of_the_old_one(
     with browser.window(service.url) as window, browser.window(service.url) as other:
         for page in (window.page, other.page):
             page.goto("/desk/account")
-            _sign_in(page, mona, PASSWORD)
+            sign_in(page, mona, PASSWORD)
         page = window.page
         for label, typed in (
             ("Present password", PASSWORD),
@@ -104,9 +107,9 @@ def test_a_new_password_takes_the_place_of_the_old_one(
         expect(page.get_by_role("status")).to_contain_text("The password is changed.")
 
         other.page.reload()
-        _sign_in(other.page, mona, PASSWORD)
+        sign_in(other.page, mona, PASSWORD)
         expect(other.page.get_by_role("alert")).to_be_visible()
-        _sign_in(other.page, mona, new)
+        sign_in(other.page, mona, new)
         expect(other.page.get_by_role("heading", name="Your account")).to_be_visible()
 
 
@@ -116,7 +119,7 @@ def test_signing_out_everywhere_ends_the_sessions_of_all_browsers(
     with browser.window(service.url) as window, browser.window(service.url) as other:
         for page in (window.page, other.page):
             page.goto("/desk/account")
-            _sign_in(page, mona, PASSWORD)
+            sign_in(page, mona, PASSWORD)
         window.page.get_by_role("button", name="Sign out everywhere").click()
         expect(window.page.get_by_role("status")).to_have_text("You are signed out everywhere.")
         other.page.reload()
@@ -129,7 +132,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(
     with browser.window(service.url, **DESKTOP) as window:
         page = window.page
         page.goto("/desk/account")
-        _sign_in(page, mona, PASSWORD)
+        sign_in(page, mona, PASSWORD)
         page.get_by_label("A new token for").fill("export at night")
         page.keyboard.press("Enter")
         token = page.locator("code.secret").inner_text()
@@ -155,7 +158,7 @@ def test_settings_are_tried_shown_saved_and_undone(
     with browser.window(service.url, **DESKTOP) as window:
         page = window.page
         page.goto("/desk/sites/demo/")
-        _sign_in(page, "admin", ADMIN_PASSWORD)
+        sign_in(page)
         for head in HEADS:
             page.locator(f"[id='thresholds.{head}']").fill("1")
         page.get_by_label("Reject comments with").fill("idiot*\nturnip")
@@ -186,7 +189,7 @@ def test_an_administrator_adds_a_site_and_a_moderator_for_it(
     with browser.window(service.url, **PHONE) as window, browser.window(service.url) as other:
         page = window.page
         page.goto("/desk/sites")
-        _sign_in(page, "admin", ADMIN_PASSWORD)
+        sign_in(page)
         page.get_by_label("Name").fill("gazette")
         page.get_by_role("button", name="Add site").click()
         key = page.locator("code.secret").inner_text()
@@ -199,7 +202,7 @@ def test_an_administrator_adds_a_site_and_a_moderator_for_it(
         password = page.locator("code.secret").inner_text()
 
         other.page.goto("/desk/account")
-        _sign_in(other.page, "gabi", password)
+        sign_in(other.page, "gabi", password)
         expect(other.page.get_by_text("gabi, moderator.")).to_be_visible()
         expect(other.page.get_by_role("link", name="Sites")).to_have_count(0)
         other.page.goto("/desk/people")
@@ -214,8 +217,8 @@ def test_an_administrator_adds_a_site_and_a_moderator_for_it(
 
 @pytest.mark.parametrize(
     "options",
-    [DESKTOP, PHONE, DESKTOP | DARK, PHONE | DARK],
-    ids=["wide", "a phone", "wide, dark", "a phone, dark"],
+    [DESKTOP, PHONE | DARK],
+    ids=["wide", "a phone, dark"],
 )
 def test_every_page_is_accessible_and_fits(
     service: Service, browser: Browser, database: Database, mona: str, options: dict[str, object]
@@ -223,7 +226,7 @@ def test_every_page_is_accessible_and_fits(
     with browser.window(service.url, **options) as window:
         page = window.page
         page.goto("/desk/account")
-        _sign_in(page, "admin", ADMIN_PASSWORD)
+        sign_in(page)
         for path in (
             "/desk/account",
             "/desk/people",
@@ -257,7 +260,7 @@ def test_it_all_works_without_a_script(service: Service, browser: Browser, mona:
     with browser.window(service.url, java_script_enabled=False) as window:
         page = window.page
         page.goto("/desk/sites/demo/")
-        _sign_in(page, "admin", ADMIN_PASSWORD)
+        sign_in(page)
         page.locator("[id='rules.max_links']").fill("3")
         page.get_by_role("button", name="Show what").click()
         expect(page.get_by_role("button", name="Save this change")).to_be_visible()
@@ -270,6 +273,11 @@ def _settings(database: Database) -> SiteSettings:
         return site_named(connection, "demo").settings
 
 
+def _change_failures(database: Database, **columns: Any) -> None:
+    with database.write() as connection:
+        connection.execute(update(SignInFailures).values(columns))
+
+
 def _end_sessions(service: Service, name: str) -> None:
     """As the same person does from another browser."""
     other = Client(service.url)
@@ -279,12 +287,6 @@ def _end_sessions(service: Service, name: str) -> None:
         "/desk/account/sessions/end", {"csrf_token": other._token("/desk/account")}
     )
     assert (ended.status, ended.headers["Location"]) == (303, "/sign-in")
-
-
-def _sign_in(page: Page, name: str, password: str) -> None:
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
 
 
 def _check(window: Window, place: str) -> None:

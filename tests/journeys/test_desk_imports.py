@@ -10,9 +10,9 @@ from sqlalchemy import select
 from moderation.db import Database
 from moderation.learning import labels
 from moderation.models import Comment, Site
-from tests.support.browser import Browser, Window, running_browser
+from tests.support.browser import Browser, Window, running_browser, sign_in
 from tests.support.exports import wp_comment, written, wxr
-from tests.support.service import ADMIN_PASSWORD, Service
+from tests.support.service import Service
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -130,9 +130,7 @@ def _upload(page: Page, path: Path) -> None:
 def _open(page: Page, address: str) -> None:
     """A page of the desk, after signing in."""
     page.goto(address)
-    page.get_by_label("Name").fill("admin")
-    page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page)
 
 
 def _check(window: Window, what: str) -> None:

@@ -1,21 +1,26 @@
 """A site's models in a real browser: trained, judged, promoted, rolled back, in the shadow."""
 
+import os
 import re
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import select
 
 from moderation import site_settings
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, thresholds
 from moderation.db import Database
 from moderation.learning import shadows, site_models
+from moderation.models import TrainingRun
 from moderation.policy import SiteSettings
 from moderation.rules import Rules
 from tests.support import newspaper
-from tests.support.browser import Browser, Window, running_browser
+from tests.support.browser import Browser, Window, running_browser, sign_in
 from tests.support.newspaper import LABELS
-from tests.support.service import ADMIN_PASSWORD, FRIENDLY, Service
+from tests.support.service import FRIENDLY, Service
 from tests.support.site_models import ONLY_REJECT, add_model
 from tests.training.test_retraining import teach
 
@@ -62,9 +67,7 @@ def add_site(database: Database, name: str) -> tuple[int, str]:
 
 def open_page(page: Page, path: str) -> None:
     page.goto(path)
-    page.locator("#name").fill("admin")
-    page.locator("#password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page)
     page.wait_for_url(re.compile(re.escape(path)))
 
 
@@ -93,7 +96,7 @@ def test_a_model_is_trained_promoted_rolled_back_and_shadows(
         check(window, "a new site")
 
         newspaper.teach(database, site)
-        version = train(window)
+        version = train(window, service, database, site)
         read_the_verdict(window)
         promote(page, version)
         comment = posted(service, key, ZORBLY)
@@ -117,7 +120,7 @@ def test_a_model_is_trained_promoted_rolled_back_and_shadows(
         press(page, "No longer shadow")
         expect(page.get_by_role("heading", name="In the shadow")).to_have_count(0)
 
-    for kind in (PHONE | DARK, PHONE, DESKTOP | DARK):
+    for kind in (PHONE | DARK, DESKTOP):
         with browser.window(service.url, **kind) as window:
             open_page(window.page, PATH)
             check(window, f"the models, {kind}")
@@ -125,21 +128,46 @@ def test_a_model_is_trained_promoted_rolled_back_and_shadows(
             check(window, f"a model, {kind}")
 
 
-def train(window: Window) -> str:
+def train(window: Window, service: Service, database: Database, site: int) -> str:
     """Have a model trained, and watch until there is one; its version, with its page open."""
     page = window.page
     page.reload()
     expect(page.get_by_text(f"{LABELS} labels in all")).to_be_visible()
-    press(page, "Train a new model")
-    expect(page.get_by_role("progressbar", name="Training")).to_be_visible()
-    check(window, "a training")
-    # The page is loaded anew by itself.
-    expect(page.locator("#progress-words")).to_contain_text("% done", timeout=LONG)
+    with trainer_halted(service, database):
+        press(page, "Train a new model")
+        expect(page.get_by_role("progressbar", name="Training")).to_be_visible()
+        check(window, "a training")
+    service.wait_for(lambda: progress(database, site) > 0)
+    with trainer_halted(service, database):
+        # The page is loaded anew by itself.
+        expect(page.locator("#progress-words")).to_contain_text("% done")
     expect(page.get_by_text(f"was trained on {LABELS} labels.")).to_be_visible(timeout=LONG)
     page.get_by_role("link", name="what came of it").click()
     version = page.locator("h1").inner_text()
     assert version.startswith("weekly-")
     return version
+
+
+@contextmanager
+def trainer_halted(service: Service, database: Database) -> Iterator[None]:
+    """As long as the block lasts nothing is trained, so that there is time to look."""
+    # It must not hold the database's lock meanwhile.
+    with database.write():
+        processes = service.processes("moderation trainer")
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+def progress(database: Database, site: int) -> float:
+    """How far the site's training is."""
+    query = select(TrainingRun.done).where(TrainingRun.site_id == site)
+    with database.read() as connection:
+        return connection.execute(query).scalar_one()
 
 
 def read_the_verdict(window: Window) -> None:

@@ -13,10 +13,11 @@ from moderation.clock import DAY, HOUR, MINUTE, now_ms
 from moderation.db import Database
 from moderation.domain import ActorKind, Status
 from moderation.models import Comment, Site
-from tests.support.browser import Browser, Window, running_browser
+from tests.support.browser import Browser, Window, running_browser, sign_in
 from tests.support.comments import add_comment
 from tests.support.events import HELD_BY_MACHINE, add_event
-from tests.support.service import ADMIN_PASSWORD, Service, running_service
+from tests.support.service import Service, running_service
+from tests.support.waiting import eventually
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -126,8 +127,7 @@ def test_a_range_is_dragged_and_all_of_it_rejected(
         assert _statuses(database, inside) == ["approved", "rejected", "rejected"]
         assert _statuses(database, outside) == ["held"]
         page.get_by_role("button", name="Undo").click()
-        page.wait_for_load_state()
-        assert _statuses(database, inside) == ["approved", "held", "held"]
+        eventually(lambda: _statuses(database, inside) == ["approved", "held", "held"])
 
 
 def test_a_range_is_typed_and_decided_by_keyboard_alone(
@@ -141,7 +141,10 @@ def test_a_range_is_typed_and_decided_by_keyboard_alone(
         page.keyboard.type("0.80")
         page.keyboard.press("Tab")
         page.keyboard.type("0.82")
+        # The fields ask by themselves too: it is the page that the form leads to that counts.
+        page.evaluate("document.body.id = 'before'")
         page.keyboard.press("Enter")
+        expect(page.locator("#before")).to_have_count(0)
         expect(page.get_by_role("heading", name="2 comments from 0.80 to 0.82")).to_be_visible()
         page.get_by_role("button", name="Approve all").focus()
         page.keyboard.press("Enter")
@@ -232,8 +235,8 @@ def test_an_export_is_downloaded_and_has_no_address_unless_asked_for(
 
 @pytest.mark.parametrize(
     "options",
-    [DESKTOP, PHONE, PHONE | DARK, DESKTOP | DARK],
-    ids=["wide", "phone", "night", "dark"],
+    [DESKTOP, PHONE | DARK],
+    ids=["wide", "phone, dark"],
 )
 def test_every_page_is_accessible_and_fits(
     service: Service, browser: Browser, database: Database, options: dict[str, object]
@@ -284,9 +287,7 @@ def _hostile(database: Database) -> str:
 
 def _open(page: Page, path: str) -> None:
     page.goto(path)
-    page.locator("#name").fill("admin")
-    page.locator("#password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page)
     page.wait_for_url(re.compile(re.escape(path)))
 
 

@@ -59,7 +59,7 @@ def follow(guide: str, service: Service, folder: Path) -> None:
             env=service.environment | ENVIRONMENT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, f"{code}\n{done.stderr}"

@@ -119,7 +119,7 @@ def _refusal(tmp_path: Path, *, command: str = "up", **settings: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == 1

@@ -49,7 +49,7 @@ def demo_data(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 

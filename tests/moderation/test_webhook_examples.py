@@ -52,7 +52,7 @@ def run(language: str, message: dict[str, Any]) -> subprocess.CompletedProcess[s
         input=json.dumps(message),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+from tests.support.service import ADMIN_PASSWORD
 
 ARGUMENTS = [
     "--headless",
@@ -19,7 +28,20 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 
+PATIENCE = 60_000
+"""Milliseconds that anything is waited for: a machine with much to do is slow, and not wrong."""
+
+expect.set_options(timeout=PATIENCE)
+
 _AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+
+
+def sign_in(page: Page, name: str = "admin", password: str = ADMIN_PASSWORD) -> None:
+    """Send the form to sign in that the page shows, and wait for the page that comes of it."""
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(password)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign in").click()
 
 
 def chromium() -> str | None:
@@ -50,7 +72,7 @@ class Browser:
         When it closes, its pages have complained of nothing and asked no other host.
         """
         context = self._browser.new_context(base_url=url, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         window = Window(context, (url, *also))
         yield window
         context.close()
@@ -65,6 +87,7 @@ class Window:
         self.complaints: list[str] = []
         self.strange_requests: list[str] = []
         self._hosts = tuple(f"{host}/" for host in hosts)
+        self._visited: set[str] = set()
         self.page: Page = context.new_page()
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -72,9 +95,20 @@ class Window:
         self.page.on("request", self._on_request)
 
     def accessibility_findings(self) -> list[str]:
-        """All that axe-core finds on the page as it is."""
+        """All that axe-core finds on the page as it is, and letters that are hard to read in the
+        other colours: in the dark, or by light where the window is dark."""
         self.page.evaluate(_AXE.read_text())
-        found = self.page.evaluate("axe.run().then(result => result.violations)")
+        is_dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        found = self._axe_finds({})
+        self.page.emulate_media(color_scheme="light" if is_dark else "dark")
+        found += self._axe_finds({"runOnly": ["color-contrast"]})
+        self.page.emulate_media(color_scheme="dark" if is_dark else "light")
+        return found
+
+    def _axe_finds(self, options: dict[str, Any]) -> list[str]:
+        found = self.page.evaluate(
+            "options => axe.run(options).then(result => result.violations)", options
+        )
         return [
             f"{rule['id']}: {json.dumps([node['html'] for node in rule['nodes']])}"
             for rule in found
@@ -90,12 +124,14 @@ class Window:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         # The browser itself notes a page that comes with an error's status.
-        about_the_page = message.location.get("url") == self.page.url
+        about_the_page = message.location.get("url") in self._visited
         if message.type in ("error", "warning") and not (
             about_the_page and message.text.startswith("Failed to load resource")
         ):
             self.complaints.append(message.text)
 
     def _on_request(self, request: Request) -> None:
+        if request.is_navigation_request():
+            self._visited.add(request.url)
         if not request.url.startswith((*self._hosts, "data:")):
             self.strange_requests.append(request.url)

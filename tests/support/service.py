@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -108,10 +109,10 @@ class Client:
         """Press a button of a held comment on the desk."""
         form = re.search(
             rf'action="(/desk/comments/{comment_id}/decision[^"]*)".*?name="version" value="(\d+)"',
-            self.page("/desk/").text,
+            self.page(f"/desk/comments/{comment_id}").text,
             re.DOTALL,
         )
-        assert form, "the comment is not on the desk"
+        assert form, "nobody can decide about the comment"
         fields = {"to": to, "version": form[2], "reason": "other"}
         return self.submit(form[1], fields | {"csrf_token": self._token("/desk/")})
 
@@ -153,9 +154,10 @@ class Service:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.wait_for(lambda: b"The service runs" in self.log.read_bytes()[seen:], 90)
+        # As long as it gives itself: the first time, it has the classifier compiled.
+        self.wait_for(lambda: b"The service runs" in self.log.read_bytes()[seen:], 300)
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
         """Wait until `condition` holds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -163,6 +165,23 @@ class Service:
             assert not dead, f"the service ended:\n{self.log.read_text()}"
             assert time.monotonic() < deadline, f"waited in vain:\n{self.log.read_text()[-3000:]}"
             time.sleep(0.05)
+
+    def wait_until_warm(self) -> None:
+        """Wait until the web process has loaded its model too: until then, whoever waits for a
+        decision may wait in vain."""
+        self.wait_for(lambda: self.score(FRIENDLY).status == 200)
+
+    def score(self, text: str) -> Answer:
+        """Ask the web process what it thinks of a text."""
+        return self.request(
+            "POST",
+            "/v1/score",
+            body=json.dumps({"text": text}).encode(),
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {self.environment['MODERATION_SITE_KEY']}",
+            },
+        )
 
     def stop(self) -> int:
         """Stop it as Ctrl-C does; the exit status."""
@@ -206,7 +225,7 @@ class Service:
                 ip=f"2001:db8::{reader:x}",
                 text=f"Reader {reader} would like to know what became of boat {reader * 7919}.",
             )
-        except OSError:
+        except (OSError, HTTPException):
             return None  # no answer, no promise
 
     def status_of(self, comment_id: str) -> str:
@@ -277,6 +296,7 @@ def prepared_service(home: Path, **settings: str) -> Service:
         "MODERATION_BIND": f"127.0.0.1:{port}",
         "MODERATION_SITE_KEY": SITE_KEY,
         "MODERATION_ADMIN_PASSWORD": ADMIN_PASSWORD,
+        "MODERATION_WEB_PROCESSES": "1",
         "MODERATION_WEB_THREADS": "16",
     }
     environment |= {f"MODERATION_{name.upper()}": value for name, value in settings.items()}

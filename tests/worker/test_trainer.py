@@ -131,7 +131,7 @@ def test_the_trainer_trains_and_a_killed_training_leaves_what_decides_alone(
     enqueue_train(redis, last)
     eventually(lambda: state(database, last) is State.RUNNING, 90)
     trainer.terminate()
-    assert trainer.wait(20) == 0
+    assert trainer.wait(90) == 0
     assert state(database, last) is State.RUNNING
 
 
