@@ -69,5 +69,5 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
         "head": explanation.head,
         "bias": explanation.bias,
         "elsewhere": explanation.elsewhere,
-        "spans": [[span.start, span.end, span.weight] for span in explanation.spans],
+        "spans": list(map(list, explanation.spans)),
     }
