@@ -356,10 +356,11 @@ class _Crowd:
     def earlier_from_sender(self, window: int) -> list[int]:
         """How many comments the author or the address of each sent in the `window` (in
         milliseconds) before it."""
-        own = self.times[len(self.times) - len(self.before) :, None]
-        just_before = (self.times > own - window) & (self.times <= own)
-        theirs = self.before & just_before & (self.same_author | self.same_address)
-        counts: list[int] = np.count_nonzero(theirs, axis=1).tolist()
+        first = len(self.times) - len(self.before)
+        places, others = np.nonzero(self.before & (self.same_author | self.same_address))
+        own, theirs = self.times[first + places], self.times[others]
+        just_before = (theirs > own - window) & (theirs <= own)
+        counts: list[int] = np.bincount(places[just_before], minlength=len(self.before)).tolist()
         return counts
 
 

@@ -5,7 +5,7 @@ transaction; a person's decision is final for every machine.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -100,8 +100,7 @@ class Actor:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """A wish to move a comment to another status.
 
     `seen_version` is the version that the decider looked at; None if it need not match. `score`,
@@ -119,7 +118,7 @@ class Change:
     fingerprint: bytes | None = None
     language: str | None = None
     kind: EventKind = EventKind.DECISION
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = {}
     drawn: Drawn = NOT_DRAWN
 
 

@@ -125,6 +125,10 @@ class _Names:
     def add(self, name: str) -> None:
         self.column.append(self.numbers.setdefault(name, len(self.numbers)))
 
+    def add_unnamed(self) -> None:
+        """One that is like no other; its number is negative."""
+        self.column.append(~len(self.column))
+
 
 _KINDS = ("source", "length", "language", "groups of people")
 
@@ -167,7 +171,10 @@ class _Gathered:
             self.others.append(prediction.other)
         for kind, name in zip(_KINDS, names, strict=True):
             self.kinds[kind].add(name)
-        self.groups.add(f"group {record.group}" if record.group else f"row {number}")
+        if record.group:
+            self.groups.add(record.group)
+        else:
+            self.groups.add_unnamed()
         if (score >= 0.5) != (label >= 0.5):
             text, source, key = record.document.text, record.source, record.key
             mistake = Mistake(abs(score - label), -number, score, text, source, key)

@@ -1,7 +1,7 @@
 """Streams comments through a model: JSON lines in, JSON lines out, in the same order."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,40 +12,47 @@ from moderation.classifier.prediction import Document, Explanation, Prediction
 BATCH = 500
 
 
-class LineError(Exception):
-    """A line that is no comment; the message says which and why."""
-
-
 def score_lines(
     classifier: Classifier, lines: Iterable[bytes], *, source: str, explain: bool = False
-) -> Iterator[dict[str, Any]]:
-    """One result per line; LineError at the first line that is not an object with a text."""
+) -> Iterator[list[dict[str, Any]]]:
+    """Batches of results, one per line; for a line that is not an object with a text, what is wrong
+    with it under "error"."""
     numbered = enumerate(lines, start=1)
-    documents = (_document(line, f"{source}, line {number}") for number, line in numbered)
-    while batch := list(islice(documents, BATCH)):
-        predictions = classifier.predict(batch)
-        results = [_result(prediction, classifier.version) for prediction in predictions]
-        if explain:
-            for head in HEADS:
-                summed = [prediction.summed(head) for prediction in predictions]
-                for result, explanation in zip(
-                    results, classifier.explain(batch, summed), strict=True
-                ):
-                    result.setdefault("explanations", {})[head] = _explanation(explanation)
-        yield from results
+    while batch := list(islice(numbered, BATCH)):
+        read = [_document(line, f"{source}, line {number}") for number, line in batch]
+        documents = [one for one in read if isinstance(one, Document)]
+        results = iter(_results(classifier, documents, explain=explain))
+        yield [next(results) if isinstance(one, Document) else {"error": one} for one in read]
 
 
-def _document(line: bytes, place: str) -> Document:
+def _document(line: bytes, place: str) -> Document | str:
+    """The comment in a line, or what is wrong with it."""
     try:
         row = json.loads(line)
-    except ValueError as error:
-        raise LineError(f"{place}: not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        return f"{place}: not JSON: {error}"
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-        raise LineError(f"{place}: an object with a string 'text' is needed")
+        return f"{place}: an object with a string 'text' is needed"
     extras = {name: row.get(name) or "" for name in ("name", "website")}
     if not all(isinstance(value, str) for value in extras.values()):
-        raise LineError(f"{place}: 'name' and 'website' must be strings")
+        return f"{place}: 'name' and 'website' must be strings"
     return Document(row["text"], **extras)
+
+
+def _results(
+    classifier: Classifier, documents: Sequence[Document], *, explain: bool
+) -> list[dict[str, Any]]:
+    if not explain:
+        return [_result(one, classifier.version) for one in classifier.predict(documents)]
+    reading = classifier.read(documents)
+    results = [
+        _result(one, classifier.version) | {"explanations": {}} for one in reading.predictions
+    ]
+    for head in HEADS:
+        explanations = reading.explain([one.summed(head) for one in reading.predictions])
+        for result, explanation in zip(results, explanations, strict=True):
+            result["explanations"][str(head)] = _explanation(explanation)
+    return results
 
 
 def _result(prediction: Prediction, version: str) -> dict[str, Any]:
@@ -62,5 +69,5 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
         "head": explanation.head,
         "bias": explanation.bias,
         "elsewhere": explanation.elsewhere,
-        "spans": [[span.start, span.end, span.weight] for span in explanation.spans],
+        "spans": list(map(list, explanation.spans)),
     }

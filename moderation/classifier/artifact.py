@@ -17,9 +17,11 @@ from safetensors.numpy import save
 from moderation.classifier import (
     DEFAULT_ARTIFACT as DEFAULT_ARTIFACT,  # noqa: PLC0414 - whoever loads it looks for it here
 )
-from moderation.classifier.features import Tables
+from moderation.classifier.features import BUCKETS, Tables
+from moderation.classifier.folding import CODE_POINTS, PAGE
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.pipeline import Classifier
+from moderation.classifier.spelling import VOCABULARY_BITS
 
 FORMAT = 3
 """Raised whenever the features change: a model means nothing to features it was not trained on."""
@@ -55,7 +57,7 @@ def load(path: Path) -> Classifier:
         raise ArtifactError(f"{path}: cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
         raise ArtifactError(f"{path}: truncated or not a model file: {error}") from error
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: not a model of this project: no usable header") from error
     _check(path, header, tensors)
     return Classifier(
@@ -79,6 +81,8 @@ def thresholds(path: Path) -> tuple[str, Mapping[str, float]]:
 
 
 def _check(path: Path, header: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    if not isinstance(header, dict):
+        raise ArtifactError(f"{path}: not a model of this project: no usable header")
     if header.get("format") != FORMAT:
         raise ArtifactError(
             f"{path}: incompatible: format {header.get('format')}, this version reads {FORMAT}"
@@ -89,6 +93,55 @@ def _check(path: Path, header: Mapping[str, Any], tensors: Mapping[str, npt.NDAr
         raise ArtifactError(
             f"{path}: tampered with or damaged: the content does not match its digest"
         )
+    if wrong := _misfit(tensors):
+        raise ArtifactError(f"{path}: incompatible: {wrong}")
+
+
+_LAYOUT: Mapping[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+    "tables.page_of": (np.uint16, (CODE_POINTS // PAGE,)),
+    "tables.pages": (np.uint32, (None, PAGE)),
+    "tables.vocabulary": (np.uint64, ((1 << VOCABULARY_BITS) // 64,)),
+    "tables.marked": (np.uint64, (None,)),
+    "tables.parts": (np.uint8, (None,)),
+    "kept": (np.uint64, (BUCKETS // 64,)),
+    "weights": (np.int8, (None, len(HEADS))),
+    "idf": (np.uint8, (None,)),
+    "scales": (np.float64, (len(HEADS),)),
+    "bias": (np.float64, (len(HEADS),)),
+    "least_known": (np.float64, (1,)),
+}
+"""Type and shape of each tensor; None where a model may have any number."""
+
+
+def _misfit(tensors: Mapping[str, npt.NDArray[Any]]) -> str:
+    """What keeps the tensors from being those of a model; empty if nothing does. The compiled code
+    looks at no bounds: in a file of another make it would read any memory."""
+    if set(tensors) != set(_LAYOUT):
+        return f"its tensors are {', '.join(sorted(tensors))}"
+    for name, (kind, shape) in _LAYOUT.items():
+        found = tensors[name]
+        fits = len(found.shape) == len(shape) and all(
+            wanted in {None, size} for size, wanted in zip(found.shape, shape, strict=True)
+        )
+        if found.dtype != kind or not fits:
+            return f"{name} is {found.dtype} of shape {found.shape}"
+    rows, marked = int(np.bitwise_count(tensors["kept"]).sum()), tensors["tables.marked"]
+    is_table = len(marked).bit_count() == 1 and not marked.all()
+    faults = {
+        "weights are not of the kept features": not (
+            rows == len(tensors["weights"]) == len(tensors["idf"])
+        ),
+        "tables.page_of names a page that is not there": (
+            tensors["tables.page_of"].max() >= len(tensors["tables.pages"])
+        ),
+        "tables.marked and tables.parts are no table with an empty slot": (
+            not is_table or len(tensors["tables.parts"]) != len(marked)
+        ),
+        "a number is not finite": not all(
+            np.isfinite(tensors[name]).all() for name in ("scales", "bias", "least_known")
+        ),
+    }
+    return next((fault for fault, is_there in faults.items() if is_there), "")
 
 
 def _tensors(parameters: Parameters) -> dict[str, npt.NDArray[Any]]:

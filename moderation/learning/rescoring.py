@@ -4,7 +4,7 @@ The model may approve what the one before held, and never more than that; it nev
 person has decided, which `review.set_status` sees to. How far it came is in the database.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -75,8 +75,7 @@ def _again(held: Held, decision: Decision, classifier: Classifier | None) -> Cha
     moderator was to look at it. What stays held has had its lot."""
     first = change(held.pending, decision, classifier)
     is_approved = decision.status is Status.APPROVED
-    return replace(
-        first,
+    return first._replace(
         to=Status.APPROVED if is_approved else Status.HELD,
         kind=EventKind.RESCORE,
         seen_version=held.version,

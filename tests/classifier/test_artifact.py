@@ -1,6 +1,8 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -10,6 +12,8 @@ from moderation.classifier.artifact import DEFAULT_ARTIFACT, ArtifactError, load
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import Document
+
+Change = Callable[[np.ndarray], np.ndarray]
 
 
 def rewrite(source: Path, target: Path, **changes: object) -> None:
@@ -86,6 +90,48 @@ def test_a_model_with_other_heads_is_refused(model_path: Path, tmp_path: Path) -
     path = tmp_path / "heads.safetensors"
     rewrite(model_path, path, heads=["nice"])
     with pytest.raises(ArtifactError, match="incompatible: its heads"):
+        load(path)
+
+
+def resigned(source: Path, target: Path, name: str, tensor: np.ndarray) -> None:
+    """Copy a model with another tensor, and the digest that goes with it."""
+    with safe_open(source, framework="np") as file:
+        header = json.loads(file.metadata()["moderation"])
+    tensors = load_file(source) | {name: tensor}
+    header["digest"] = artifact.digest_of(tensors, header["metadata"])
+    save_file(tensors, target, {"moderation": json.dumps(header)})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("weights", lambda table: table.astype(np.int16), "weights is int16"),
+        ("weights", lambda table: np.ascontiguousarray(table[:, 1:]), "weights is int8 of shape"),
+        ("idf", lambda table: table[1:], "weights are not of the kept"),
+        ("kept", lambda table: table | np.uint64(1), "weights are not of the kept"),
+        ("tables.page_of", lambda table: table + np.uint16(60_000), "a page that is not there"),
+        ("tables.parts", lambda table: table[1:], "no table with an empty slot"),
+        ("tables.marked", lambda table: table | np.uint64(1), "no table with an empty slot"),
+        ("bias", lambda table: table * np.nan, "not finite"),
+        ("surplus", lambda _: np.zeros(1), "its tensors are"),
+    ],
+)
+def test_a_model_whose_numbers_do_not_fit_together_is_refused_by_name(
+    model_path: Path, tmp_path: Path, name: str, change: Change, reason: str
+) -> None:
+    path = tmp_path / "misfit.safetensors"
+    resigned(model_path, path, name, change(load_file(model_path).get(name)))
+    with pytest.raises(ArtifactError, match=rf"misfit\.safetensors: incompatible: .*{reason}"):
+        load(path)
+
+
+@pytest.mark.parametrize("header", ["[]", "7", "null", '"x"', "[" * 100_000, "{"])
+def test_a_header_that_is_none_of_ours_is_refused(
+    model_path: Path, tmp_path: Path, header: str
+) -> None:
+    path = tmp_path / "odd.safetensors"
+    save_file(load_file(model_path), path, {"moderation": header})
+    with pytest.raises(ArtifactError, match="not a model of this project"):
         load(path)
 
 

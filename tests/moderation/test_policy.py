@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -242,7 +241,7 @@ def test_an_explanation_is_kept_with_four_decimals() -> None:
 
 
 class TestTrustedAuthors:
-    trusted = replace(PLAIN, standing=Standing.TRUSTED)
+    trusted = PLAIN._replace(standing=Standing.TRUSTED)
 
     def test_no_probability_holds_their_comments(self) -> None:
         loud = prediction(0.99, insult=0.99)

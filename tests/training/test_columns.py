@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from moderation.classifier.prediction import REJECT, Document, Reason
@@ -18,6 +20,11 @@ ROWS = [
 COLUMNS = Columns(
     text="body", name="author", group="thread", labels={REJECT: "bad", Reason.INSULT: "kind"}
 )
+
+anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+json_lines = st.dictionaries(
+    st.sampled_from(["text", "label", "weight", "insult", "id"]), anything | st.lists(anything)
+).map(lambda row: json.dumps(row).encode())
 
 
 def write_csv(path: Path, rows: list[dict[str, str]]) -> Path:
@@ -149,6 +156,29 @@ def test_weights_are_read_and_must_be_numbers(tmp_path: Path) -> None:
     skipped = Skipped()
     assert [record.weight for record in read_records(path, columns, skipped)] == [2.5, 1.0]
     assert skipped.lines == {"the weight is not a number from 0": [4, 5]}
+
+
+@given(st.lists(st.binary(max_size=40) | json_lines, max_size=5))
+def test_no_line_is_fatal_and_none_goes_unnoticed(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "own.jsonl"
+    content = b"".join(line + b"\n" for line in [b'{"text": "fine", "label": 0}', *lines])
+    path.write_bytes(content)
+    skipped = Skipped()
+    read = list(read_records(path, Columns(), skipped))
+    assert len(read) + len(skipped) == content.count(b"\n")
+
+
+@pytest.mark.parametrize("label", ["1e999", "1" + "0" * 400, "true2", "{}"])
+def test_a_label_that_is_no_probability_is_counted(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "own.jsonl"
+    rows = ['{"text": "fine", "label": 0}', f'{{"text": "odd", "label": {label}}}', "[" * 100_000]
+    path.write_text("\n".join(rows))
+    skipped = Skipped()
+    (only,) = read_records(path, Columns(), skipped)
+    assert only.document.text == "fine"
+    assert sorted(line for lines in skipped.lines.values() for line in lines) == [2, 3]
 
 
 def test_a_missing_number_of_parquet_is_an_unknown_label(tmp_path: Path) -> None:

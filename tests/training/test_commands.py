@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,16 +63,36 @@ def test_explanations_sum_to_the_probability(trained: Path) -> None:
     ("line", "message"),
     [
         ("{nonsense", "standard input, line 2: not JSON"),
+        ("", "standard input, line 2: not JSON"),
+        ("[" * 100_000, "standard input, line 2: not JSON"),
         ({"body": "no text"}, "standard input, line 2: an object with a string 'text'"),
         ({"text": "x", "name": 7}, "standard input, line 2: 'name' and 'website'"),
     ],
 )
-def test_a_line_that_is_no_comment_ends_it_by_name(
-    trained: Path, line: object, message: str
+@pytest.mark.parametrize("option", [[], ["--explain"]])
+def test_a_line_that_is_no_comment_says_so_in_its_place_and_the_others_are_scored(
+    trained: Path, line: object, message: str, option: list[str]
 ) -> None:
-    result = run_score(trained, lines=[COMMENTS[0], line])
+    result = run_score(trained, *option, lines=[COMMENTS[0], line, COMMENTS[1]])
+    first, second, third = (json.loads(line) for line in result.stdout.splitlines())
+    assert first["reasons"]["insult"] > third["reasons"]["insult"]
+    assert set(second) == {"error"}
+    assert second["error"].startswith(message)
     assert result.exit_code == 1
-    assert message in result.stderr
+    assert f"lines that are no comments: 1; {message}" in result.stderr
+
+
+def test_whoever_has_seen_enough_ends_it_without_a_complaint(trained: Path) -> None:
+    command = [sys.executable, "-m", "moderation", "score", "--model"]
+    with subprocess.Popen(
+        [*command, str(trained / "model.safetensors")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.close()
+        _, complaint = process.communicate(json.dumps(COMMENTS[0]).encode())
+    assert process.returncode == 1
+    assert complaint == b""
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from moderation.classifier.artifact import load
+from moderation.classifier.artifact import DEFAULT_ARTIFACT, load
 from training import ablation, left_out
 from training.card import model_card
 
@@ -58,3 +58,8 @@ def test_a_card_shows_measurements_of_its_own_recipe_only(
     shipped = model_card(model)
     assert "## Figures of sets left out" not in shipped
     assert "| words only |" not in shipped
+
+
+def test_the_card_in_the_documents_is_that_of_the_shipped_model() -> None:
+    card = Path(__file__).parents[2] / "docs" / "model-card.md"
+    assert card.read_text("utf-8") == model_card(load(DEFAULT_ARTIFACT))

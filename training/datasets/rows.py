@@ -39,7 +39,7 @@ def read_jsonl(path: Path, skipped: Skipped) -> Iterator[tuple[int, Row]]:
         for line, text in enumerate(file, start=1):
             try:
                 row = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 skipped.add("not JSON", line)
                 continue
             if isinstance(row, dict):
