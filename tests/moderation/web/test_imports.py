@@ -216,6 +216,7 @@ def test_a_comment_is_erased_after_a_look_at_what_that_means(
     history, page = f"/desk/comments/{comment}/history", f"/desk/comments/{comment}/erase"
     assert page in desk.get(history).text
     assert "all 2 comments of this author" in desk.get(page).text
+    assert "Secret 0" in desk.get(page).text
 
     desk.post(page, data={"csrf_token": csrf_token(desk, page)})
 

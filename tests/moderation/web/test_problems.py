@@ -82,8 +82,30 @@ def test_a_page_that_is_not_there(client: FlaskClient) -> None:
     response = client.get("/nowhere")
     assert response.status_code == 404
     assert response.content_type == "application/problem+json"
+    assert response.get_json()["detail"] == "there is nothing at this address"
     page = client.get("/nowhere", headers=BROWSER)
     assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "To the demo article" in page.text
+
+
+def test_from_an_error_at_the_desk_the_way_leads_back_to_the_queue(client: FlaskClient) -> None:
+    page = client.get("/desk/nowhere", headers=BROWSER)
+    assert page.status_code == 404
+    assert 'href="/desk/"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"name": zoe@example.org}', "the body is not JSON, from line 1, column 10 on"),
+        (b'{"name": "Zo\xeb"}', "the body is not JSON"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_where_without_quoting_it(
+    client: FlaskClient, body: bytes, detail: str
+) -> None:
+    response = client.post("/v1/comments", data=body, headers=KEY, content_type="application/json")
+    assert (response.status_code, response.get_json()["detail"]) == (400, detail)
 
 
 def test_pages_allow_nothing_from_elsewhere(client: FlaskClient) -> None:
