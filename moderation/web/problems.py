@@ -3,12 +3,10 @@
 import logging
 import traceback
 from http import HTTPStatus
-from json import JSONDecodeError
-from typing import Any
 
-from flask import Flask, Request, Response, jsonify, render_template
+from flask import Flask, Response, jsonify, render_template
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound as MissingPage
 
 from moderation.errors import Closed, Conflict, InvalidInput, NotFound, Overloaded, Unauthorized
@@ -21,22 +19,8 @@ log = logging.getLogger(__name__)
 _FRAMES_LOGGED = 8
 
 
-class PlainSpokenRequest(Request):
-    """A request that says what is wrong with its body."""
-
-    def on_json_loading_failed(self, e: ValueError | None) -> Any:
-        """Tell where a body ceases to be JSON; quote nothing of it."""
-        if e is None:
-            return super().on_json_loading_failed(e)
-        place = (
-            f", from line {e.lineno}, column {e.colno} on" if isinstance(e, JSONDecodeError) else ""
-        )
-        raise BadRequest(f"the body is not JSON{place}")
-
-
 def register(app: Flask) -> None:
     """Give every error its answer."""
-    app.request_class = PlainSpokenRequest
     app.register_error_handler(InvalidInput, invalid_input)
     app.register_error_handler(Unauthorized, _unauthorized)
     app.register_error_handler(NotFound, lambda e: problem(HTTPStatus.NOT_FOUND, str(e)))
