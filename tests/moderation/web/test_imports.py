@@ -98,6 +98,7 @@ def test_a_file_is_looked_at_before_it_comes_in(
     press(desk, run, "go-on")
     work(redis)
     assert "What came in" in desk.get(run).text
+    assert 'href="/desk/sites/demo/models"' in desk.get(run).text
     assert count(database, Example) == 2
     assert files(settings) == []
     assert press(desk, run, "go-on").status_code == 409
