@@ -61,6 +61,10 @@ OTHERS = {
     "/desk/people": "desk-people.png",
     "/desk/sites": "desk-sites.png",
     "/desk/sites/demo/keys": "desk-site-keys.png",
+    "/desk/sites/demo/thresholds": "desk-thresholds.png",
+    "/desk/sites/demo/webhooks": "desk-webhooks.png",
+    "/desk/history/disagreements": "desk-disagreements.png",
+    "/desk/import": "desk-import.png",
 }
 
 DAYS = 28
@@ -80,7 +84,7 @@ def main() -> None:
                 window.page.keyboard.press("?")
                 _save(window.page, "desk-keys.png", whole=False)
                 window.page.keyboard.press("Escape")
-                _comment(window.page, "desk-comment.png", "comment-history.png")
+                _comment(window.page, "desk-comment.png", "comment-history.png", "desk-erase.png")
                 _past(service)
                 for path, name in PAST.items():
                     window.page.goto(path)
@@ -90,7 +94,7 @@ def main() -> None:
                 for path, name in OTHERS.items():
                     window.page.goto(path)
                     _save(window.page, name, whole=False)
-                _model(service, window.page, "desk-model.png")
+                _model(service, window.page, "desk-model.png", "desk-models.png")
             with browser.window(service.url, **WIDE | DARK) as window:
                 window.page.goto("/sign-in")
                 _save(window.page, "sign-in.png", whole=False)
@@ -207,14 +211,16 @@ def _desk(page: Page, name: str) -> None:
     _save(page, name, whole=False)
 
 
-def _comment(page: Page, name: str, history: str) -> None:
-    """The first card by itself, opened, and the comment's history."""
+def _comment(page: Page, name: str, history: str, erase: str) -> None:
+    """The first card by itself, opened, the comment's history, and what erasing it means."""
     page.locator(".card .permanent").first.click()
     page.get_by_text("Note, author, e-mail").click()
     _save(page, name, whole=False)
     page.get_by_role("link", name="history", exact=True).click()
     page.get_by_text("All probabilities").click()
     _save(page, history, whole=False)
+    page.get_by_role("link", name="Erase it").click()
+    _save(page, erase, whole=False)
 
 
 def _confirmation(page: Page, name: str) -> None:
@@ -233,7 +239,7 @@ def _settings(page: Page, name: str) -> None:
     _save(page, name, whole=False)
 
 
-def _model(service: Service, page: Page, name: str) -> None:
+def _model(service: Service, page: Page, name: str, overview: str) -> None:
     """A model that was trained on invented decisions."""
     database = service.database()
     with database.read() as connection:
@@ -242,7 +248,9 @@ def _model(service: Service, page: Page, name: str) -> None:
     database.close()
     page.goto("/desk/sites/demo/models")
     page.get_by_role("button", name="Train a new model").click()
-    page.get_by_role("link", name="what came of it").first.click(timeout=180 * SECOND)
+    page.get_by_role("link", name="what came of it").first.wait_for(timeout=180 * SECOND)
+    _save(page, overview)
+    page.get_by_role("link", name="what came of it").first.click()
     _save(page, name)
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from moderation.domain import Audit, EventKind, Selection, Status
+from moderation.domain import ActorKind, Audit, EventKind, Selection, Status
 
 # SQLite numbers rows only in a column declared INTEGER.
 RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -437,6 +437,12 @@ class Event(Base):
 def is_remark(event: type[Event]) -> ColumnElement[bool]:
     """The condition that an event is no decision, written out as in `is_approved`."""
     return event.kind != literal_column(f"'{EventKind.DECISION}'")
+
+
+def is_by_person(event: type[Event]) -> ColumnElement[bool]:
+    """The condition that it was not the worker, written out as in `is_approved`. SQLite does not
+    conclude it from another that says who it was."""
+    return event.actor_kind != literal_column(f"'{ActorKind.WORKER}'")
 
 
 class DayFigures(Base):

@@ -40,7 +40,7 @@ from moderation.ids import new_id
 from moderation.learning import labels
 from moderation.learning.audits import NOT_DRAWN, Drawn
 from moderation.learning.labels import NewLabel
-from moderation.models import Comment, Event
+from moderation.models import Comment, Event, is_by_person
 from moderation.outbox import callbacks, webhooks
 from moderation.outbox.webhooks import Changed
 from moderation.ranking import rank
@@ -514,6 +514,7 @@ def _own_events(connection: Connection, moderator: AccountRef) -> Iterator[Any]:
     query: Select[Any] = (
         select(Event.__table__)
         .where(
+            is_by_person(Event),
             Event.actor_kind == ActorKind.MODERATOR,
             Event.actor == moderator.name,
             Event.kind.in_(_UNDOABLE),

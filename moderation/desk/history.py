@@ -13,7 +13,6 @@ from sqlalchemy import (
     Row,
     func,
     insert,
-    literal_column,
     null,
     select,
     union_all,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 from moderation.clock import MINUTE, SECOND, now_ms
 from moderation.db import Database
 from moderation.domain import ERASED, ActorKind, EventKind, Status, is_blind
-from moderation.models import Account, Comment, Event, Export, Site, Thread, is_remark
+from moderation.models import Account, Comment, Event, Export, Site, Thread, is_by_person, is_remark
 
 SETTLING = 2 * SECOND
 """On PostgreSQL an event may become visible after a later one, by as long as its transaction took;
@@ -233,8 +232,7 @@ def _ids(
 
 def _conditions(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.moderator:
-        # Written out, so that the database sees what its index of people's events is for.
-        yield Event.actor_kind != literal_column(f"'{ActorKind.WORKER}'")
+        yield is_by_person(Event)
         yield Event.actor == wanted.moderator
     for column, value in (
         (Event.actor_kind, wanted.actor_kind),

@@ -51,7 +51,8 @@ SCORE_EDGES = (
 UNKNOWN_EDGES = (0.001, 0.02, 0.05, 0.08, 0.11, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7)
 """Where the shares of words that the model does not know are divided."""
 
-_CHANGING = (EventKind.DECISION, EventKind.UNDO)
+_DECIDING = (EventKind.DECISION, EventKind.UNDO)
+_AFTERWARDS = (EventKind.RESCORE, EventKind.ERASURE)
 
 # The 0.975 quantile of the normal distribution: for intervals that cover 95 %.
 _Z95 = 1.959963984540054
@@ -88,7 +89,10 @@ class Figures:
     """Counts of what happened; they add up over days and sites."""
 
     decided: Counter[Decided] = field(default_factory=Counter)
-    """Every change of a status, a machine's or a person's."""
+    """Every decision, a machine's or a person's."""
+    afterwards: Counter[Decided] = field(default_factory=Counter)
+    """Every other change of a status: by a newer model that scored what was held again, or by an
+    erasure."""
     judged: Counter[Judged] = field(default_factory=Counter)
     """Comments that the machine had decided on, by the last word that people had on the day."""
     waits: Counter[int] = field(default_factory=Counter)
@@ -101,6 +105,7 @@ class Figures:
     def add(self, other: "Figures") -> None:
         """Count what `other` has counted, too."""
         self.decided.update(other.decided)
+        self.afterwards.update(other.afterwards)
         self.judged.update(other.judged)
         self.waits.update(other.waits)
         self.scores.update(other.scores)
@@ -110,6 +115,7 @@ class Figures:
         """The counts as JSON can say it: a list for each kind, with its number last."""
         return {
             "decided": [[*key, n] for key, n in self.decided.items()],
+            "afterwards": [[*key, n] for key, n in self.afterwards.items()],
             "judged": [[*key, n] for key, n in self.judged.items()],
             "waits": [[key, n] for key, n in self.waits.items()],
             "scores": [[*key, n] for key, n in self.scores.items()],
@@ -121,6 +127,7 @@ class Figures:
         """What `to_json` has said, by an earlier release too."""
         return cls(
             Counter({Decided(*key): n for *key, n in stored["decided"]}),
+            Counter({Decided(*key): n for *key, n in stored.get("afterwards", ())}),
             Counter({Judged(*key): n for *key, n in stored["judged"]}),
             Counter(dict(stored["waits"])),
             Counter({Bin(*key): n for *key, n in stored.get("scores", ())}),
@@ -283,19 +290,17 @@ def _counted(
     def figures(day: int, site: int) -> Figures:
         return found.setdefault((day, site), Figures())
 
-    within = (
+    on_these_days = (
         Event.at >= first * DAY,
         Event.at < (last + 1) * DAY,
-        Event.kind.in_(_CHANGING),
         *_on(Event.site_id, sites),
     )
-    # Written out: PostgreSQL takes two parameters for two different expressions.
-    day = Event.at // literal_column(str(DAY))
-    kinds = (Event.actor_kind, Event.from_status, Event.to_status, Event.reason, Event.model)
-    grouped = select(day, Event.site_id, *kinds, func.count()).where(*within)
-    for row in connection.execute(grouped.group_by(day, Event.site_id, *kinds)):
-        number, site, *key, count = row
-        figures(int(number), site).decided[Decided(*(part or "" for part in key))] += count
+    within = (*on_these_days, Event.kind.in_(_DECIDING))
+    for number, site, key, count in _grouped(connection, within):
+        figures(number, site).decided[key] += count
+    moved = (Event.kind.in_(_AFTERWARDS), Event.from_status != Event.to_status)
+    for number, site, key, count in _grouped(connection, (*on_these_days, *moved)):
+        figures(number, site).afterwards[key] += count
     _place(connection, within, figures)
     for number, site, judged, wait in _judgements(connection, within):
         if not first <= number <= last:
@@ -305,6 +310,19 @@ def _counted(
         if wait is not None:
             figures(number, site).waits[bucket(wait)] += 1
     return found
+
+
+def _grouped(
+    connection: Connection, within: Iterable[ColumnElement[bool]]
+) -> Iterator[tuple[int, int, Decided, int]]:
+    """Day, site and kind of the changes `within` the time, and how many there were."""
+    # Written out: PostgreSQL takes two parameters for two different expressions.
+    day = Event.at // literal_column(str(DAY))
+    kinds = (Event.actor_kind, Event.from_status, Event.to_status, Event.reason, Event.model)
+    grouped = select(day, Event.site_id, *kinds, func.count()).where(*within)
+    for row in connection.execute(grouped.group_by(day, Event.site_id, *kinds)):
+        number, site, *key, count = row
+        yield int(number), site, Decided(*(part or "" for part in key)), count
 
 
 def _place(
@@ -357,7 +375,7 @@ def _judgements(
             whole.reason,
             whole.model,
         )
-        .where(whole.comment_id.in_(touched), whole.kind.in_(_CHANGING))
+        .where(whole.comment_id.in_(touched), whole.kind.in_((*_DECIDING, EventKind.RESCORE)))
         .order_by(whole.comment_id, whole.id)
         .execution_options(yield_per=1000)
     )
@@ -367,11 +385,13 @@ def _judgements(
 
 def _of_one(events: list[Any]) -> Iterator[tuple[int, int, Judged | None, int | None]]:
     """For each day on which a person had a word on a comment, from all its events in order: the
-    day, the site, the machine's word beside the last one of the day (none if that was to let it
-    wait), and how long it had waited for the first verdict, if that fell on this day."""
-    machine = next((e for e in events if e.actor_kind == ActorKind.WORKER), None)
-    if machine is None:
+    day, the site, the machine's latest word beside the last one of the day (none if that was to let
+    it wait), and how long it had waited for the first verdict, if that fell on this day."""
+    said = [e for e in events if e.actor_kind == ActorKind.WORKER]
+    if not said:
         return
+    # It says nothing more once a person has spoken: see `review.set_status`.
+    machine = said[-1]
     words = [e for e in events if e.actor_kind in PEOPLE]
     first = next((e for e in words if e.to_status in VERDICTS), None)
     for day, of_day in groupby(words, key=lambda event: day_of(event.at)):
@@ -381,5 +401,5 @@ def _of_one(events: list[Any]) -> Iterator[tuple[int, int, Judged | None, int | 
         if last.to_status in VERDICTS:
             judged = Judged(machine.to_status, machine.reason, machine.model or "", last.to_status)
         if machine.to_status == Status.HELD and first is not None and first in on_day:
-            wait = first.at - machine.at
+            wait = first.at - said[0].at
         yield day, last.site_id, judged, wait

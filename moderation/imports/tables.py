@@ -40,6 +40,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 
 FIELDS = tuple(_NAMES)
 
+_NO_LABEL = f"no column with a label: none is called {', '.join(_NAMES['label'])}"
+
 _WORDS = {
     **dict.fromkeys(("approved", "approve", "published", "ham", "false", "no", "ok", "good"), 0.0),
     **dict.fromkeys(("rejected", "reject", "spam", "true", "yes", "deleted", "bad", "toxic"), 1.0),
@@ -82,7 +84,8 @@ def _comment(line: int, row: Row, columns: Mapping[str, str]) -> Imported | Skip
 
     verdict = _of_jigsaw(row) if set(_TOXIC) <= set(row) else _of_label(of("label"), of("reason"))
     if isinstance(verdict, str):
-        return Skipped(verdict, line)
+        unlabelled = _column(row, "label", columns) is None and not set(_TOXIC) <= set(row)
+        return Skipped(_NO_LABEL if unlabelled else verdict, line)
     text, page, name, created = (of(field) for field in ("text", "page", "name", "created"))
     raw = Raw(
         line=line,

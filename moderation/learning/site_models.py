@@ -130,9 +130,14 @@ def report_problem(connection: Connection, model_id: int, problem: str) -> None:
     )
 
 
-def models(connection: Connection, site_id: int, *, limit: int | None = None) -> list[StoredModel]:
-    """The site's models, the newest first; so many at most."""
+def models(
+    connection: Connection, site_id: int, *, limit: int | None = None, before: int | None = None
+) -> list[StoredModel]:
+    """The site's models, the newest first; so many at most, and of those made before the one with
+    the number `before`."""
     query = select(*_SHOWN).where(SiteModel.site_id == site_id).order_by(SiteModel.id.desc())
+    if before is not None:
+        query = query.where(SiteModel.id < before)
     query = query.limit(limit)
     choice = _choice(connection, site_id)
     return [_stored(row, choice) for row in connection.execute(query)]

@@ -24,7 +24,7 @@ def render(sentences: Sequence[str], figures: Mapping[str, Any]) -> str:
     environment.filters |= {
         "path": svg_path,
         "scaled": lambda points, top: [(x, y / top) for x, y in points],
-        "spread": lambda one: f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})",
+        "spread": lambda one: f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})",
     }
     errors = [y for curve in figures.get("curves", {}).values() for _, y in curve["errors"]]
     return environment.get_template("verdict.html").render(

@@ -2,14 +2,16 @@
 // so where the bar has words for it. Without this script the page says how it stood when it was loaded.
 "use strict";
 
-const PAUSE = 1000; // milliseconds
+const PAUSE = 1000; // milliseconds before it asks again; longer each time, as what takes long is
+const LONGEST = 10000; // seldom over in the next moment
 
 function tell(bar, words, share) {
   bar.value = share;
   if (words) document.getElementById(`${bar.id}-words`).textContent = words;
 }
 
-async function follow(bar) {
+async function follow(bar, pause = PAUSE) {
+  if (document.hidden) return document.addEventListener("visibilitychange", () => follow(bar), { once: true });
   try {
     const answer = await fetch(bar.dataset.address, { headers: { Accept: "application/json" } });
     if (answer.ok) {
@@ -24,7 +26,7 @@ async function follow(bar) {
   } catch {
     // Not reachable at the moment: the next round asks again.
   }
-  setTimeout(follow, PAUSE, bar);
+  setTimeout(follow, pause, bar, Math.min(pause * 1.25, LONGEST));
 }
 
-document.querySelectorAll("progress[data-address]").forEach(follow);
+document.querySelectorAll("progress[data-address]").forEach((bar) => follow(bar));

@@ -7,7 +7,7 @@ from urllib.parse import urldefrag, urlencode
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
 from moderation.addresses import origin_of
 from moderation.clock import to_datetime
@@ -34,7 +34,7 @@ from moderation.sites import SiteRef
 from moderation.submissions import NewComment
 from moderation.web import demo, forms
 from moderation.web.conditional import conditional
-from moderation.web.context import services, wants_html
+from moderation.web.context import json_object, services, wants_html
 from moderation.web.keys import keyed_site
 from moderation.website import feedback, threads
 from moderation.website.client_schemas import CorrectedState, FeedbackIn
@@ -87,7 +87,7 @@ def submit() -> ResponseReturnValue:
 def give_feedback(comment_id: str) -> ResponseReturnValue:
     """Take over what somebody at the site decided about a comment there."""
     site = keyed_site()
-    said = parse(FeedbackIn, _json_object())
+    said = parse(FeedbackIn, json_object())
     with services().database.write() as connection:
         feedback.correct(
             connection,
@@ -155,14 +155,7 @@ def _sent_fields() -> dict[str, Any]:
 def _sent_json() -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType("send application/json or an HTML form")
-    return _json_object()
-
-
-def _json_object() -> dict[str, Any]:
-    fields = request.get_json()
-    if not isinstance(fields, dict):
-        raise BadRequest("the body has to be a JSON object")
-    return fields
+    return json_object()
 
 
 def _site(name: str) -> SiteRef:

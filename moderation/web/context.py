@@ -1,9 +1,10 @@
 """What the views share: the services, who signed in, and what kind of answer is wanted."""
 
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app, g, request
 from sqlalchemy import Connection
+from werkzeug.exceptions import BadRequest
 
 from moderation.access.accounts import AccountRef
 from moderation.errors import FieldError, InvalidInput
@@ -33,6 +34,22 @@ def sites_named(connection: Connection, name: str) -> frozenset[int] | None:
     if not found:
         raise InvalidInput(FieldError("site", "is not one of your sites"))
     return frozenset(found)
+
+
+def json_object() -> dict[str, Any]:
+    """The object that the request's body is.
+
+    Raises:
+        UnsupportedMediaType: it says that it is something else.
+        BadRequest: it is no JSON, or no object.
+    """
+    try:
+        fields = request.get_json()
+    except BadRequest as error:
+        raise BadRequest("the body is not JSON") from error
+    if not isinstance(fields, dict):
+        raise BadRequest("the body has to be a JSON object")
+    return fields
 
 
 def wants_html() -> bool:

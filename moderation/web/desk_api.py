@@ -1,13 +1,11 @@
 """The desk for programs: the same queue and decisions, with a moderator's token."""
 
 from http import HTTPStatus
-from typing import Any
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 from sqlalchemy import Connection
-from werkzeug.exceptions import BadRequest
 
 from moderation import alike, review
 from moderation.desk import authors, cards, queue, remarks
@@ -31,7 +29,7 @@ from moderation.desk.desk_schemas import (
 from moderation.desk.reading import LEASE, Readers
 from moderation.errors import Conflict, FieldError, InvalidInput, NotFound
 from moderation.schemas import parse
-from moderation.web.context import account, services
+from moderation.web.context import account, json_object, services
 
 blueprint = Blueprint("desk_api", __name__, url_prefix="/v1")
 
@@ -66,7 +64,7 @@ def card(comment_id: str) -> ResponseReturnValue:
 @blueprint.post("/comments/<comment_id>/decision")
 def decide(comment_id: str) -> ResponseReturnValue:
     """Decide about a comment, or be told who decided first."""
-    wish = parse(DecisionIn, _body())
+    wish = parse(DecisionIn, json_object())
     with services().database.write() as connection:
         outcome = review.decide(
             connection,
@@ -88,7 +86,7 @@ def decide(comment_id: str) -> ResponseReturnValue:
 @blueprint.post("/decisions")
 def decide_several() -> ResponseReturnValue:
     """Decide about several comments; what others decided meanwhile stays."""
-    wish = parse(DecisionsIn, _body())
+    wish = parse(DecisionsIn, json_object())
     seen = [(one.id, one.version) for one in wish.comments]
     with services().database.write() as connection:
         if wish.similar_to:
@@ -115,7 +113,7 @@ def undo() -> ResponseReturnValue:
 @blueprint.post("/comments/<comment_id>/notes")
 def note(comment_id: str) -> ResponseReturnValue:
     """Write a note."""
-    text = parse(NoteIn, _body()).text
+    text = parse(NoteIn, json_object()).text
     with services().database.write() as connection:
         remarks.note(connection, comment_id=comment_id, text=text, moderator=account())
     return card(comment_id)
@@ -124,7 +122,7 @@ def note(comment_id: str) -> ResponseReturnValue:
 @blueprint.put("/comments/<comment_id>/author")
 def author(comment_id: str) -> ResponseReturnValue:
     """Trust or block the author, or neither."""
-    standing = parse(StandingIn, _body()).standing
+    standing = parse(StandingIn, json_object()).standing
     with services().database.write() as connection:
         authors.set_standing(
             connection, comment_id=comment_id, standing=standing, moderator=account()
@@ -167,13 +165,6 @@ def _visible(connection: Connection, comment_id: str) -> queue.Row:
 
 def _readers() -> Readers:
     return Readers(services().redis)
-
-
-def _body() -> dict[str, Any]:
-    fields = request.get_json()
-    if not isinstance(fields, dict):
-        raise BadRequest("the body has to be a JSON object")
-    return fields
 
 
 def _json(body: BaseModel) -> ResponseReturnValue:

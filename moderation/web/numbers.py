@@ -98,6 +98,7 @@ def page() -> str:
         last=_date(last),
         whole=_group("", whole),
         people=sum(whole.decided[key] for key in whole.decided if _by_person(key)),
+        released=_released(whole),
         median=numbers.quantile(whole.waits, 0.5),
         ninth=numbers.quantile(whole.waits, 0.9),
         waiting=waiting,
@@ -142,6 +143,11 @@ def _by_person(key: Decided) -> bool:
     return key.kind in PEOPLE
 
 
+def _released(figures: Figures) -> int:
+    """How many held comments a newer model approved."""
+    return sum(n for key, n in figures.afterwards.items() if key.kind == ActorKind.WORKER)
+
+
 def _counts(figures: Figures) -> Counter[str]:
     """The service's decisions by the status they gave."""
     found: Counter[str] = Counter()
@@ -184,7 +190,7 @@ def _groups(whole: Figures, name: Callable[[str, str], str]) -> list[Group]:
 
 def _agreement(whole: Figures) -> list[Agreement]:
     """How often people have left standing, or made final, what the service decided."""
-    counts = _counts(whole)
+    counts = _counts(whole) + Counter({Status.APPROVED: _released(whole)})
     rows = []
     for machine in (Status.HELD, Status.APPROVED, Status.REJECTED):
         said: Counter[str] = Counter()
@@ -205,7 +211,8 @@ def _backlog(by_day: Mapping[int, Figures], held_now: int) -> dict[int, int]:
     waiting = held_now
     for day in sorted(by_day, reverse=True):
         found[day] = max(waiting, 0)
-        for key, count in by_day[day].decided.items():
+        changes = by_day[day].decided + by_day[day].afterwards
+        for key, count in changes.items():
             waiting -= count * ((key.to_status == Status.HELD) - (key.from_status == Status.HELD))
     return found
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from flask import Flask, Response, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotFound as MissingPage
 
 from moderation.errors import Closed, Conflict, InvalidInput, NotFound, Overloaded, Unauthorized
 from moderation.schemas import Problem, ProblemField
@@ -65,7 +66,10 @@ def _overloaded(error: Overloaded) -> Response:
 def _http_exception(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error.get_response()
-    response = problem(HTTPStatus(error.code), error.description or "")
+    detail = error.description or ""
+    if detail == MissingPage.description:
+        detail = "there is nothing at this address"
+    response = problem(HTTPStatus(error.code), detail)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):
             response.headers[name] = value

@@ -1,15 +1,14 @@
 """Probabilities for a site that decides by itself; nothing is stored."""
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest
 
 from moderation.classifier.language import detect
 from moderation.classifier.prediction import REJECT, Document, Explanation, Prediction
 from moderation.policy import short
 from moderation.schemas import parse
 from moderation.scorer import explain_each
-from moderation.web.context import services
+from moderation.web.context import json_object, services
 from moderation.web.keys import keyed_site
 from moderation.website.checks import Scored
 from moderation.website.client_schemas import ScoreIn, ScoreOut, ScoresOut, SpanOut, TextIn, WhyOut
@@ -21,10 +20,7 @@ blueprint = Blueprint("scoring", __name__, url_prefix="/v1/score")
 def score() -> ResponseReturnValue:
     """What the model says of one text or several."""
     site = keyed_site()
-    fields = request.get_json()
-    if not isinstance(fields, dict):
-        raise BadRequest("the body has to be a JSON object")
-    wanted = parse(ScoreIn, fields)
+    wanted = parse(ScoreIn, json_object())
     texts = wanted.texts
     documents = [Document(one.text, one.name, one.website) for one in texts]
     scored = services().checks.score(documents, site)

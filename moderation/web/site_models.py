@@ -67,6 +67,12 @@ class _Query(BaseModel):
     before: str = Field("", max_length=32)
 
 
+class _Older(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    before: int | None = Field(None, ge=0, le=2**63 - 1)
+
+
 @blueprint.get("/models")
 def overview() -> ResponseReturnValue:
     """Every site with what decides there; a single site's page at once."""
@@ -85,12 +91,14 @@ def overview() -> ResponseReturnValue:
 @blueprint.get(_SITE)
 def page(name: str) -> str:
     """What decides, the trainings, the models and who changed what."""
+    before = parse(_Older, request.args.to_dict()).before
     with services().database.read() as connection:
         site = site_settings.site_named(connection, name)
         current = site_models.current(connection, site.id)
         shadow = site_models.shadowing(connection, site.id)
         runs = training_runs.runs(connection, site.id, limit=_RUNS_SHOWN)
         changes = site_models.changes(connection, site.id, limit=_CHANGES_SHOWN)
+        found = site_models.models(connection, site.id, limit=_MODELS_SHOWN + 1, before=before)
         return render_template(
             "desk/models.html",
             site=site,
@@ -107,8 +115,9 @@ def page(name: str) -> str:
             run=runs[0] if runs and runs[0].state in UNFINISHED else None,
             run_words=_run_words,
             run_states=_RUN_STATES,
-            models=site_models.models(connection, site.id, limit=_MODELS_SHOWN),
-            most=_MODELS_SHOWN,
+            models=found[:_MODELS_SHOWN],
+            older=found[_MODELS_SHOWN - 1].id if len(found) > _MODELS_SHOWN else None,
+            latest=before is None,
             states=_STATES,
             deeds=_DEEDS,
             again=rescoring.progress(connection, site.id),

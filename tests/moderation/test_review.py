@@ -1,6 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
 from moderation import alike
@@ -177,6 +178,33 @@ def take_back(database: Database, by: AccountRef = MONA) -> Outcome:
 
 def standing(database: Database, *ids: str) -> list[tuple[str, str]]:
     return [(row.status, row.reason) for row in (row_of(database, i) for i in ids)]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_moderator_decided_last_is_found_by_name_among_millions_of_events(
+    database: Database, site: int
+) -> None:
+    comment_id = add_comment(database, site, status=HELD)
+    decide_by_hand(database, [(comment_id, 1)], REJECTED)
+    asked = []
+
+    def note(
+        _connection: object, _cursor: object, query: str, parameters: object, *_: object
+    ) -> None:
+        asked.append((query, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    take_back(database)
+    event.remove(database.engine, "before_cursor_execute", note)
+    with database.read() as connection:
+        plans = [
+            str(row.detail)
+            for query, parameters in asked
+            if query.startswith("SELECT")
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters)
+        ]
+    assert any("USING INDEX ix_event_moderator (actor=?)" in plan for plan in plans)
+    assert not [plan for plan in plans if plan.startswith("SCAN event")]
 
 
 class TestDecisionsOfModerators:

@@ -1,5 +1,6 @@
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from moderation.desk.numbers import (
     share,
     waiting,
 )
-from moderation.domain import ActorKind, Status
+from moderation.domain import ActorKind, EventKind, Status
 from moderation.models import DayFigures
 from moderation.records.erasure import erase
 from tests.support.comments import MODERATOR, add_comment, add_site
@@ -38,6 +39,11 @@ APPROVED_BY_MACHINE = {
     "reason": "below_thresholds",
     "model": "model-1",
 }
+
+
+def scored_again(to: Status) -> dict[str, Any]:
+    """What a newer model made of a held comment, for `add_event`."""
+    return {"by": ActorKind.WORKER, "kind": EventKind.RESCORE, "to": to, "model": "model-2"}
 
 
 @pytest.fixture
@@ -77,7 +83,19 @@ class TestCounting:
             assert erase(connection, [comment], actor=MODERATOR) == 1
         whole = total(database, today, today + 1)
         assert whole.decided.total() == 1
+        assert whole.afterwards.total() == 1
         assert not whole.judged
+
+    def test_what_a_newer_model_approved_is_counted_apart(
+        self, database: Database, site: int
+    ) -> None:
+        for to in (HELD, APPROVED):
+            comment = add_comment(database, site)
+            add_event(database, comment, at=MORNING, **HELD_BY_MACHINE)
+            add_event(database, comment, at=MORNING + HOUR, **scored_again(to))
+        figures = total(database)
+        assert figures.decided.total() == 2
+        assert figures.afterwards == {Decided("worker", "held", "approved", "", "model-2"): 1}
 
     def test_a_day_begins_and_ends_at_midnight_utc(self, database: Database, site: int) -> None:
         for at in (FIRST * DAY - 1, FIRST * DAY, (FIRST + 1) * DAY - 1, (FIRST + 1) * DAY):
@@ -112,6 +130,21 @@ class TestJudging:
             Judged("approved", "below_thresholds", "model-1", "rejected"): 1,
         }
         assert figures.waits == {bucket(MINUTE): 1}
+
+    def test_of_what_was_scored_again_the_newer_models_word_is_compared(
+        self, database: Database, site: int
+    ) -> None:
+        for to in (HELD, APPROVED):
+            comment = add_comment(database, site)
+            add_event(database, comment, at=MORNING, **HELD_BY_MACHINE)
+            add_event(database, comment, at=MORNING + MINUTE, **scored_again(to))
+            add_event(database, comment, at=MORNING + HOUR, to=REJECTED)
+        figures = total(database)
+        assert figures.judged == {
+            Judged("held", "", "model-2", "rejected"): 1,
+            Judged("approved", "", "model-2", "rejected"): 1,
+        }
+        assert figures.waits == {bucket(HOUR): 1}
 
     def test_the_word_of_a_sites_own_people_counts_as_a_persons(
         self, database: Database, site: int
@@ -214,7 +247,7 @@ counts = st.integers(1, 10**6)
 words = st.text(max_size=5)
 figures = st.builds(
     Figures,
-    st.dictionaries(st.builds(Decided, *[words] * 5), counts).map(Counter),
+    *[st.dictionaries(st.builds(Decided, *[words] * 5), counts).map(Counter)] * 2,
     st.dictionaries(st.builds(Judged, *[words] * 4), counts).map(Counter),
     st.dictionaries(st.integers(0, 300), counts).map(Counter),
 )

@@ -230,6 +230,12 @@ def test_a_database_in_which_a_view_takes_the_place_of_a_table_is_refused(isso: 
         found_in(isso)
 
 
+def test_a_table_without_labels_says_what_their_column_should_be_called(reading: Reading) -> None:
+    (skipped,) = reading("text,removed\nFine.,0\n")
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason.startswith("no column with a label: none is called label, reject, ")
+
+
 def test_jigsaws_labels_are_read_and_what_was_not_rated_is_skipped(reading: Reading) -> None:
     head = "id,comment_text,toxic,severe_toxic,obscene,threat,insult,identity_hate\n"
     found = reading(

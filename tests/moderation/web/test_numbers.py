@@ -11,7 +11,7 @@ from moderation.access import accounts
 from moderation.clock import DAY, HOUR, MINUTE, now_ms
 from moderation.db import Database
 from moderation.desk.numbers import Bin, Figures, close_days, day_of
-from moderation.domain import ActorKind, Role, Status
+from moderation.domain import ActorKind, EventKind, Role, Status
 from moderation.models import DayFigures
 from tests.support.audits import decide, drawn
 from tests.support.comments import add_comment, add_site
@@ -64,6 +64,22 @@ def test_the_numbers_of_a_range(moderator: FlaskClient, database: Database) -> N
     assert "approved it 3 0 100 %" in text
     assert "insult 2 0 % 2 50 %" in text
     assert "model-1 5 60 % 2 50 %" in text
+
+
+def test_what_a_newer_model_approved_no_longer_waits(
+    moderator: FlaskClient, database: Database
+) -> None:
+    comment = add_comment(database, first_site(moderator))
+    add_event(database, comment, at=noon(2), **HELD_BY_MACHINE)
+    assert "Approved by a newer model" not in moderator.get("/desk/numbers").text
+    add_event(database, comment, at=noon(1), kind=EventKind.RESCORE, **PASSED)
+    page = moderator.get("/desk/numbers").text
+    assert "Approved by a newer model 1 " in text_of(page)
+    assert "approved it 1 0 100 %" in text_of(page)
+    plot = re.search(r"<figure(?:(?!<figure).)*Waiting at the end.*?</figure>", page, re.DOTALL)
+    assert plot
+    assert text_of(plot[0]).split()[-6:][2::3] == ["0", "0"]
+    assert text_of(plot[0]).split()[-9:][2] == "1"
 
 
 def test_days_that_are_kept_show_the_same(moderator: FlaskClient, database: Database) -> None:

@@ -47,7 +47,7 @@ def test_a_bug_is_noted_with_its_place_and_nothing_that_was_sent(
 def test_a_bug_is_a_page_for_people(failing: FlaskClient) -> None:
     response = failing.post("/v1/comments", data=FIELDS, headers=BROWSER)
     assert (response.status_code, response.mimetype) == (500, "text/html")
-    assert "this is our mistake" in response.text
+    assert "This is our mistake" in response.text
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,23 @@ def test_a_page_that_is_not_there(client: FlaskClient) -> None:
     response = client.get("/nowhere")
     assert response.status_code == 404
     assert response.content_type == "application/problem+json"
+    assert response.get_json()["detail"] == "there is nothing at this address"
     page = client.get("/nowhere", headers=BROWSER)
     assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "To the demo article" in page.text
+
+
+def test_from_an_error_at_the_desk_the_way_leads_back_to_the_queue(client: FlaskClient) -> None:
+    page = client.get("/desk/nowhere", headers=BROWSER)
+    assert page.status_code == 404
+    assert 'href="/desk/"' in page.text
+
+
+@pytest.mark.parametrize("body", [b'{"name": zoe@example.org}', b'{"name": "Zo\xeb"}', b""])
+@pytest.mark.parametrize("path", ["/v1/comments", "/v1/score"])
+def test_a_body_that_is_no_json_is_told_so(client: FlaskClient, path: str, body: bytes) -> None:
+    response = client.post(path, data=body, headers=KEY, content_type="application/json")
+    assert (response.status_code, response.get_json()["detail"]) == (400, "the body is not JSON")
 
 
 def test_pages_allow_nothing_from_elsewhere(client: FlaskClient) -> None:

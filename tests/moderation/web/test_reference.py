@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -33,6 +34,18 @@ def test_every_public_path_of_the_interface_is_documented(client: FlaskClient) -
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert {(path, method) for path, method, _ in operations()} == routes
+
+
+def test_the_page_lists_every_call_and_what_is_required_comes_first(client: FlaskClient) -> None:
+    page = client.get("/docs").text
+    for _, _, operation in operations():
+        assert f'<a href="#{operation["operationId"]}">' in page
+        assert f'id="{operation["operationId"]}"' in page
+    body = page[page.index("<h3>Body") :]
+    names = re.findall(r'<th scope="row"><code>(\w+)</code>( <span class="required">)?', body)
+    marks = [bool(is_required) for _, is_required in names[: names.index(("token", "")) + 1]]
+    assert marks == sorted(marks, reverse=True)
+    assert any(marks)
 
 
 @pytest.mark.usefixtures("ready")

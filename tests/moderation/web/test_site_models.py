@@ -1,5 +1,8 @@
 """The page of a site's models."""
 
+import html
+import re
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -293,6 +296,23 @@ def test_another_sites_model_is_not_found(
     assert admin.get("/desk/sites/nowhere/models").status_code == 404
     with database.read() as connection:
         assert site_models.changes(connection, there, limit=1) == []
+
+
+def test_many_models_are_turned_over_page_by_page(
+    admin: FlaskClient, database: Database, site: int
+) -> None:
+    for number in range(45):
+        add(database, site, f"news-{number:02}")
+    path, pages = PATH, []
+    while path:
+        page = admin.get(path).text
+        pages.append(re.findall(r'<th scope="row"><a[^>]*><bdi>(news-\d+)', page))
+        older = re.search(r'href="([^"]+)" rel="next">Older models', page)
+        path = html.unescape(older[1]) if older else ""
+        assert ("The latest models" in page) == (len(pages) > 1)
+    assert [len(page) for page in pages] == [20, 20, 5]
+    assert list(chain(*pages)) == [f"news-{number:02}" for number in reversed(range(45))]
+    assert admin.get(f"{PATH}?before=nonsense").status_code == 422
 
 
 def test_a_damaged_model_says_so(admin: FlaskClient, database: Database, site: int) -> None:

@@ -57,6 +57,17 @@ def secret(response: Any) -> str:
 
 
 class TestSites:
+    def test_every_page_of_a_site_leads_to_the_others(self, admin: FlaskClient) -> None:
+        places = {f"/desk/sites/demo/{place}" for place in ("", "thresholds", "models", "keys")}
+        places.add("/desk/sites/demo/webhooks")
+        assert places <= set(re.findall(r'href="([^"]+)"', admin.get("/desk/sites").text))
+        for place in places:
+            trail = re.search(r'<nav class="trail".*?</nav>', admin.get(place).text, re.DOTALL)
+            assert trail is not None
+            links = re.findall(r'href="([^"]+)"( aria-current="page")?', trail[0])
+            assert {link for link, _ in links} == {"/desk/sites", *places}
+            assert [link for link, is_current in links if is_current] == [place]
+
     def test_a_new_site_has_a_key_that_is_shown_once_and_works(self, admin: FlaskClient) -> None:
         response = send(admin, "", name="courier")
         key = secret(response)
