@@ -79,7 +79,7 @@ class Move:
     features: float
 
 
-START = Move(0.2, 0.4, 0.0)
+START = Move(0.2, 0.0, 0.0)
 MOVES = (
     Move(0.4, 0.8, 0.0),
     Move(0.4, 0.8, 0.1),
