@@ -1,10 +1,10 @@
 """Fits a site's own weights on top of a general model.
 
 The general model is where the fit starts from and what it is drawn back to: without labels nothing
-changes. The factors of its heads always follow the labels a little; how far they, and weights of
-the site's own, may move is found from what labels say of one another across pages and times:
-several moves are averaged, each with the share that it earns where it did not see the labels, and
-the least of them has a head start.
+changes. The factors of its heads, and of what each kind of feature adds to `reject`, always follow
+the labels a little; how far they, and weights of the site's own, may move is found from what labels
+say of one another across pages and times: several moves are averaged, each with the share that it
+earns where it did not see the labels, and the least of them has a head start.
 """
 
 import math
@@ -23,6 +23,7 @@ from moderation.classifier.language import detect
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document
+from moderation.classifier.scoring import KINDS
 from moderation.learning.labels import Labelled
 from training.logistic import ascend, telling
 from training.softlabels import Floats
@@ -70,20 +71,22 @@ _REJECT = HEADS.index(REJECT)
 @dataclass(frozen=True, slots=True)
 class Move:
     """How far labels may move the general model: standard deviations, before labels, of what is
-    added to the factors of its heads, in units of the factor that scaling left to `reject`, and of
-    the site's own weights."""
+    added to the factors of its heads and of its kinds of features, in units of the factor that
+    scaling left to `reject`, and of the site's own weights."""
 
     heads: float
+    kinds: float
     features: float
 
 
-START = Move(0.2, 0.0)
+START = Move(0.2, 0.0, 0.0)
 MOVES = (
-    Move(0.8, 0.0),
-    Move(0.8, 0.2),
-    Move(0.8, 0.5),
-    Move(0.8, 1.2),
-    Move(0.8, 3.0),
+    Move(0.4, 0.8, 0.0),
+    Move(0.4, 0.8, 0.1),
+    Move(0.8, 0.8, 0.2),
+    Move(0.8, 0.8, 0.5),
+    Move(0.8, 0.8, 1.2),
+    Move(0.8, 0.8, 3.0),
 )
 
 _LEAST_SHARE = 0.001
@@ -158,7 +161,8 @@ def fit(
             weights=np.ascontiguousarray(weights[kept, 0]),
             idf=table.idf[kept],
             scale=float(scales[0]),
-            factors=found.factors,
+            factors=found.factors[: len(HEADS)],
+            kinds=found.factors[len(HEADS) :],
             bias=found.bias,
             words=table.words,
         ),
@@ -174,7 +178,7 @@ def fit(
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """log-odds = general log-odds @ factors + features @ weights + bias"""
+    """log-odds = general sums @ factors + features @ weights + bias"""
 
     factors: Floats
     weights: Floats
@@ -202,11 +206,14 @@ class _Line:
 
 
 class _Table:
-    """Examples as arrays."""
+    """Examples as arrays. `general`: log-odds of the heads, and what each kind of feature adds to
+    those of `reject`."""
 
     def __init__(self, base: Classifier, examples: Sequence[Example]) -> None:
         documents = [example.document for example in examples]
-        self.general = base.log_odds(documents)[0] if documents else np.zeros((0, len(HEADS)))
+        self.general = np.zeros((0, len(HEADS) + KINDS))
+        if documents:
+            self.general = np.hstack(base.kinds(documents))
         self.shares = np.array([example.unwanted for example in examples], float)
         self.weights = _effective(np.array([example.weight for example in examples], float))
         self.groups = _groups(examples)
@@ -220,10 +227,10 @@ class _Table:
             )
             self.matrix = csr_array(features.fit_transform(documents))
             self.buckets, self.idf = features.buckets_, features.idf_
-        # Centred, for else what is learnt of a head's factor is the share of unwanted comments.
+        # Centred, for else what is learnt of a factor is the share of unwanted comments.
         self.centre = self.weights @ self.general / max(self.weights.sum(), 1.0)
-        self.heads = csr_array((self.general - self.centre).astype(np.float32))
-        self.wide = csr_array(hstack([self.matrix, self.heads], format="csr"))
+        self.centred = csr_array((self.general - self.centre).astype(np.float32))
+        self.wide = csr_array(hstack([self.matrix, self.centred], format="csr"))
 
 
 def _effective(weights: Floats) -> Floats:
@@ -299,7 +306,7 @@ def _fitted(table: _Table, weights: Floats, moves: Sequence[Move]) -> list[_Sum]
     """The general model, scaled and shifted and moved as the labels have it, once for each move."""
     general = table.general[:, _REJECT]
     line = _calibration(general, table.shares, weights)
-    unmoved = np.zeros(len(HEADS))
+    unmoved = np.zeros(len(HEADS) + KINDS)
     unmoved[_REJECT] = line.factor
     sizes = telling(table.matrix, table.shares, weights) if _both(table.shares, weights) else None
 
@@ -307,20 +314,20 @@ def _fitted(table: _Table, weights: Floats, moves: Sequence[Move]) -> list[_Sum]
         own = np.zeros(table.matrix.shape[1])
         if sizes is None:
             return _Sum(unmoved, own, line.shift)
-        heads = [move.heads * line.factor] * len(HEADS)
+        factors = line.factor * np.repeat([move.heads, move.kinds], [len(HEADS), KINDS])
         found = ascend(
-            table.wide if move.features else table.heads,
+            table.wide if move.features else table.centred,
             table.shares,
             weights,
-            np.append(move.features * sizes if move.features else [], heads),
+            np.append(move.features * sizes if move.features else [], factors),
             offsets=line.factor * general + line.shift,
             tol=_TOLERANCE,
             max_iter=_MOST_WALKS,
         )
         moved = found.weights.astype(float)
         if move.features:
-            own = moved[: -len(HEADS)]
-        added = moved[-len(HEADS) :]
+            own = moved[: -len(unmoved)]
+        added = moved[-len(unmoved) :]
         return _Sum(unmoved + added, own, line.shift + found.intercept - table.centre @ added)
 
     return [fitted(move) for move in moves]

@@ -2,11 +2,14 @@
 
 An adapted `reject` has the log-odds
 
-    bias + sum over heads of factor * the general log-odds + sum of the site's weights
+    bias + sum over heads of factor * the general log-odds
+         + sum over kinds of features of factor * what they add to the general `reject`
+         + sum of the site's weights
 
-where the site's weights are of features like the general model's, of the site's own choice. All of
-it is a sum over the words of a comment, so that it is explained word by word, exactly. The reasons
-stay the general model's.
+where a kind is a block of features and how rare they are (`scoring.KINDS`), and the site's weights
+are of features like the general model's, of the site's own choice. All of it is a sum over the
+words of a comment, so that it is explained word by word, exactly. The reasons stay the general
+model's.
 """
 
 import json
@@ -34,6 +37,7 @@ from moderation.classifier.prediction import (
     Prediction,
     Reason,
 )
+from moderation.classifier.scoring import KINDS
 from moderation.classifier.spelling import VOCABULARY_BITS
 
 _ENTRY = "moderation-site"
@@ -46,9 +50,10 @@ class SiteWeights:
 
     `buckets`: features with a weight, ascending (uint32). `weights`: of each, already multiplied by
     its `idf` (int8, uint8); `scale`: what one unit of a weight is worth in log-odds. `factors`: of
-    the general log-odds, in the order of `HEADS`, that of `reject` after `with_spam`; `bias`: what
-    is added to every comment's (float64). `words`: places in the vocabulary of the words that the
-    site's labels cover, ascending (uint32).
+    the general log-odds, in the order of `HEADS`, that of `reject` after `with_spam`; `kinds`: of
+    what each kind of feature adds to those of `reject` before; `bias`: what is added to every
+    comment's (float64). `words`: places in the vocabulary of the words that the site's labels
+    cover, ascending (uint32).
     """
 
     buckets: npt.NDArray[np.uint32]
@@ -56,6 +61,7 @@ class SiteWeights:
     idf: npt.NDArray[np.uint8]
     scale: float
     factors: npt.NDArray[np.float64]
+    kinds: npt.NDArray[np.float64]
     bias: float
     words: npt.NDArray[np.uint32]
 
@@ -66,6 +72,7 @@ class SiteWeights:
             "idf": self.idf,
             "scale": np.array([self.scale]),
             "factors": self.factors,
+            "kinds": self.kinds,
             "bias": np.array([self.bias]),
             "words": self.words,
         }
@@ -79,6 +86,8 @@ class SiteWeights:
             idf=tensors["idf"],
             scale=float(tensors["scale"][0]),
             factors=tensors["factors"],
+            # Site models that were trained before have none.
+            kinds=tensors.get("kinds", np.zeros(KINDS)),
             bias=float(tensors["bias"][0]),
             words=tensors["words"],
         )
@@ -89,6 +98,8 @@ class SiteWeights:
                 raise ValueError("features or words are not in ascending order")
         if found.factors.shape != (len(HEADS),):
             raise ValueError(f"there are {len(found.factors)} factors for {len(HEADS)} heads")
+        if found.kinds.shape != (KINDS,):
+            raise ValueError(f"there are {len(found.kinds)} factors for {KINDS} kinds of features")
         return found
 
     @cached_property
@@ -141,6 +152,7 @@ class Adaptation:
             own,
             scale=share * own.scale,
             factors=stay + share * own.factors,
+            kinds=share * own.kinds,
             bias=share * own.bias,
         )
         return Adaptation(self.base, weights, {**self.metadata, "share": share})
@@ -217,15 +229,14 @@ class AdaptedClassifier(Classifier):
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """As `Classifier.log_odds`, with the site's `reject`."""
         general, words, scan = self._score(documents, keep=True)
-        return self._adapted(
-            general, scoring.add_up(scan, self.site.index, self.site.rows)[0]
-        ), words
+        margins, _ = scoring.add_up(scan, self.site.index, self.site.rows)
+        return self._adapted(general, scan, margins), words
 
     def read(self, documents: Sequence[Document]) -> "AdaptedReading":
         """Predictions that can be explained without reading the documents again."""
         general, words, scan = self._score(documents, keep=True)
         margins, worth = scoring.add_up(scan, self.site.index, self.site.rows)
-        predictions = self._predictions(documents, self._adapted(general, margins), words)
+        predictions = self._predictions(documents, self._adapted(general, scan, margins), words)
         known = scoring.words_known(scan, self.site.vocabulary).tolist()
         return AdaptedReading(
             [
@@ -240,11 +251,15 @@ class AdaptedClassifier(Classifier):
         )
 
     def _adapted(
-        self, general: npt.NDArray[np.float64], margins: npt.NDArray[np.float64]
+        self,
+        general: npt.NDArray[np.float64],
+        scan: scoring.Scan,
+        margins: npt.NDArray[np.float64],
     ) -> npt.NDArray[np.float64]:
         settled, site = general.copy(), self.site
         own = site.scale * margins[:, _REJECT]
-        settled[:, _REJECT] = site.bias + general @ site.factors + own
+        kinds = scan.kinds @ (self.parameters.scales[_REJECT] * site.kinds)
+        settled[:, _REJECT] = site.bias + general @ site.factors + kinds + own
         return settled
 
     def _able(self, document: Document, words: int, known: int) -> bool:
@@ -282,9 +297,10 @@ class AdaptedReading(Reading):
         own = np.zeros_like(factors)
         own[rejects, _REJECT] = self.site.scale
         given, site = self.parameters, self.site
+        kinds = np.where(rejects[:, None], given.scales[_REJECT] * site.kinds, 0.0)
         layers = (
-            Layer(given.index, given.rows, self.scan.worth, factors * given.scales),
-            Layer(site.index, site.rows, self.worth, own),
+            Layer(given.index, given.rows, self.scan.worth, factors * given.scales, kinds),
+            Layer(site.index, site.rows, self.worth, own, np.zeros_like(kinds)),
         )
         bias = factors @ given.bias + np.where(rejects, site.bias, 0.0)
         return explain_sum(layers, self.scan, heads, bias, most)

@@ -17,20 +17,29 @@ from moderation.classifier.features import (
 from moderation.classifier.hashing import has_rank, place_of, prefetch, rank
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.prediction import Explanation, Span
-from moderation.classifier.scoring import HEADS_IN_A_ROW, Scan, weight_of
+from moderation.classifier.scoring import (
+    HEADS_IN_A_ROW,
+    KINDS,
+    LAST_HEAD,
+    Scan,
+    kind_of,
+    weight_of,
+)
 
 
 class Layer(NamedTuple):
     """Weights, and what they are worth in the sum that is explained.
 
     `ranks`, `rows`: `index` and `rows` of `Parameters`. `worth`: as in `Scan`, with these features.
-    `factors`: per document and head, what one unit of a weight counts (float64).
+    `factors`: per document and head, what one unit of a weight counts (float64). `kinds`: per
+    document and kind (see `scoring.KINDS`), what one unit of a weight of `reject` counts besides.
     """
 
     ranks: npt.NDArray[np.uint64]
     rows: npt.NDArray[np.uint64]
     worth: npt.NDArray[np.float64]
     factors: npt.NDArray[np.float64]
+    kinds: npt.NDArray[np.float64]
 
 
 def explain(
@@ -40,7 +49,7 @@ def explain(
     kept them: see `explain_sum`."""
     columns = np.array([HEADS.index(head) for head in heads], np.int64)
     factors = np.where(np.arange(len(HEADS)) == columns[:, None], given.scales, 0.0)
-    layer = Layer(given.index, given.rows, scan.worth, factors)
+    layer = Layer(given.index, given.rows, scan.worth, factors, np.zeros((len(heads), KINDS)))
     return explain_sum((layer,), scan, heads, given.bias[columns], most)
 
 
@@ -104,7 +113,7 @@ def _count(keys, count, seen, owners, repeats, places):  # type: ignore[no-untyp
 
 
 @callee
-def _share(count, units, rows, factors, used, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
+def _share(count, units, rows, factors, kinds, used, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
     """Add each feature's part of the sum to its unit's total; the last is the whole comment's.
 
     `used`: room for the heads whose factor is not 0.
@@ -121,7 +130,7 @@ def _share(count, units, rows, factors, used, seen, owners, repeats, places, wor
         slot = places[number]
         if slot >= 0:
             row = seen[slot] - np.uint32(1)
-            weight = 0.0
+            weight = weight_of(rows, row, LAST_HEAD) * kinds[kind_of(rows, row, owners[slot])]
             for head in used[:heads]:
                 weight += weight_of(rows, row, head) * factors[head]
             totals[place] += weight * worth[owners[slot]] / repeats[slot]
@@ -201,7 +210,11 @@ def _attribute(scan, layers, most):  # type: ignore[no-untyped-def]
         units = scan.units[ends_of[document, 1] : ends_of[document + 1, 1]]
         totals[: len(units)] = 0
         for layer in layers:
-            worth, factors = layer.worth[document], layer.factors[document]
+            worth, factors, kinds = (
+                layer.worth[document],
+                layer.factors[document],
+                layer.kinds[document],
+            )
             _find_rows(keys, count, layer.ranks, layer.rows, places)
             _count(keys, count, seen, owners, repeats, places)
             _share(
@@ -209,6 +222,7 @@ def _attribute(scan, layers, most):  # type: ignore[no-untyped-def]
                 units,
                 layer.rows,
                 factors,
+                kinds,
                 used,
                 seen,
                 owners,

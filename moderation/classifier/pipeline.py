@@ -13,6 +13,8 @@ from moderation.classifier.features import encode
 from moderation.classifier.parameters import HEADS, Parameters, with_spam
 from moderation.classifier.prediction import REJECT, Document, Explanation, Prediction, Reason
 
+_REJECT = HEADS.index(REJECT)
+
 
 class Classifier:
     """A loaded model. Immutable, so that any number of threads may use it at once."""
@@ -35,6 +37,14 @@ class Classifier:
         """Log-odds (documents x `HEADS`) and, per document, its words and its known words."""
         log_odds, words, _ = self._score(documents, keep=False)
         return log_odds, words
+
+    def kinds(
+        self, documents: Sequence[Document]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Log-odds (documents x `HEADS`), and what each kind of feature adds to those of `reject`
+        (documents x `scoring.KINDS`), before `with_spam`."""
+        log_odds, _, scan = self._score(documents, keep=False)
+        return log_odds, self.parameters.scales[_REJECT] * scan.kinds
 
     def read(self, documents: Sequence[Document]) -> "Reading":
         """Predictions that can be explained without reading the documents again."""

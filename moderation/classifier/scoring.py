@@ -34,6 +34,17 @@ WHOLE_VALUE = 0.35
 
 HEADS_IN_A_ROW = 8
 """Weights of a row, one byte each, that are added with one instruction."""
+LAST_HEAD = HEADS_IN_A_ROW - 1
+"""`reject`"""
+
+LEVELS = 4
+KINDS = BLOCKS * LEVELS
+"""Kinds of features: of each block, those of each level of how rare they are where the model was
+trained."""
+
+# Squared idf above which a feature is of the next level: about one comment of 12, of 50 and of 350
+# of the general model's has it. A fourth of a comment's features are of each level.
+_UNCOMMON, _SELDOM, _RARE = 64**2, 100**2, 150**2
 
 # Every other byte of a row: the four even ones, and after a shift the odd ones, have 16 bits of
 # room each, enough for this many rows.
@@ -52,19 +63,31 @@ def weight_of(rows, row, head):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _flush(lanes, block, sums, squares):  # type: ignore[no-untyped-def]
-    """Add the lanes of a block to its sums, without the bias of its rows, and clear them."""
-    bias = _BIAS * np.int64(lanes[block, 2] >> _COUNT_SHIFT)
-    squares[block] += np.int64(lanes[block, 2] & _SQUARES_MASK)
+def kind_of(rows, row, block):  # type: ignore[no-untyped-def]
+    """The kind (see `KINDS`) of the feature in that row, met in that block."""
+    square = np.int64(rows[row, 1] & _SQUARES_MASK)
+    return (
+        LEVELS * np.int64(block)
+        + np.int64(square > _UNCOMMON)
+        + np.int64(square > _SELDOM)
+        + np.int64(square > _RARE)
+    )
+
+
+@inlined
+def _flush(lanes, kind, sums, squares):  # type: ignore[no-untyped-def]
+    """Add the lanes of a kind to its sums, without the bias of its rows, and clear them."""
+    bias = _BIAS * np.int64(lanes[kind, 2] >> _COUNT_SHIFT)
+    squares[kind] += np.int64(lanes[kind, 2] & _SQUARES_MASK)
     for head in range(HEADS_IN_A_ROW):
-        lane = lanes[block, head & 1] >> np.uint64(16 * (head >> 1))
-        sums[block, head] += np.int64(lane & np.uint64(0xFFFF)) - bias
-    lanes[block] = 0
+        lane = lanes[kind, head & 1] >> np.uint64(16 * (head >> 1))
+        sums[kind, head] += np.int64(lane & np.uint64(0xFFFF)) - bias
+    lanes[kind] = 0
 
 
 @callee
 def _add_up(keys, count, rows, lanes, sums, squares):  # type: ignore[no-untyped-def]
-    """Sum weights and squared idf of `count` distinct kept features, per block."""
+    """Sum weights and squared idf of `count` distinct kept features, per kind."""
     lanes[:] = 0
     sums[:] = 0
     squares[:] = 0
@@ -73,11 +96,30 @@ def _add_up(keys, count, rows, lanes, sums, squares):  # type: ignore[no-untyped
             key = keys[number]
             block, row = block_of(key), bucket_of(key)
             weights = rows[row, 0]
-            lanes[block, 0] += weights & _LANES
-            lanes[block, 1] += (weights >> _BYTE) & _LANES
-            lanes[block, 2] += rows[row, 1]
-        for block in range(BLOCKS):
-            _flush(lanes, block, sums, squares)
+            kind = kind_of(rows, row, block)
+            lanes[kind, 0] += weights & _LANES
+            lanes[kind, 1] += (weights >> _BYTE) & _LANES
+            lanes[kind, 2] += rows[row, 1]
+        for kind in range(KINDS):
+            if lanes[kind, 2] != 0:
+                _flush(lanes, kind, sums, squares)
+
+
+@inlined
+def _total(sums, squares, worths, kinds, margins):  # type: ignore[no-untyped-def]
+    """From the sums of each kind: `worth` and `kinds` of a document (see `Scan`), and its
+    `margins`, which start at 0."""
+    for block in range(BLOCKS):
+        first, end = LEVELS * block, LEVELS * (block + 1)
+        total = np.int64(0)
+        for kind in range(first, end):
+            total += squares[kind]
+        worth = _unit(block, total)
+        worths[block] = worth
+        for kind in range(first, end):
+            kinds[kind] = sums[kind, LAST_HEAD] * worth
+            for head in range(HEADS_IN_A_ROW):
+                margins[head] += sums[kind, head] * worth
 
 
 class Scan(NamedTuple):
@@ -87,13 +129,15 @@ class Scan(NamedTuple):
     `units`: of one document after the other, each unit's first feature (counted within the
     document), start and end; the last of a document stands for the whole comment. `ends`: where
     each document's begin in the two, and the last ends. `worth`: per document and block, what one
-    unit of idf is worth.
+    unit of idf is worth. `kinds`: per document and kind, what its features add to the margin of
+    the last head, `reject`.
     """
 
     keys: npt.NDArray[np.uint32]
     units: npt.NDArray[np.int32]
     ends: npt.NDArray[np.int64]
     worth: npt.NDArray[np.float64]
+    kinds: npt.NDArray[np.float64]
 
 
 @callee
@@ -122,15 +166,16 @@ def score(codes, offsets, tables, index, rows, keep):  # type: ignore[no-untyped
     words = np.empty((documents, 2), np.int64)
     scratch = make_scratch(longest_document(offsets))
     met = make_met(len(rows))
-    lanes = np.empty((BLOCKS, 3), np.uint64)
-    sums = np.empty((BLOCKS, HEADS_IN_A_ROW), np.int64)
-    squares = np.empty(BLOCKS, np.int64)
+    lanes = np.empty((KINDS, 3), np.uint64)
+    sums = np.empty((KINDS, HEADS_IN_A_ROW), np.int64)
+    squares = np.empty(KINDS, np.int64)
     features, units = room_for(len(codes), documents) if keep else (0, 0)
     found = Scan(
         np.empty(features, np.uint32),
         np.empty((units, 3), np.int32),
         np.zeros((documents + 1, 2), np.int64),
         np.empty((documents, BLOCKS)),
+        np.empty((documents, KINDS)),
     )
     for document in range(documents):
         scan(codes, offsets, document, tables, scratch)
@@ -140,11 +185,7 @@ def score(codes, offsets, tables, index, rows, keep):  # type: ignore[no-untyped
             _keep(scratch, document, found)
         count = keep_distinct(scratch.keys, tally[0], index, met, rows)
         _add_up(scratch.keys, count, rows, lanes, sums, squares)
-        for block in range(BLOCKS):
-            worth = _unit(block, squares[block])
-            found.worth[document, block] = worth
-            for head in range(HEADS_IN_A_ROW):
-                margins[document, head] += sums[block, head] * worth
+        _total(sums, squares, found.worth[document], found.kinds[document], margins[document])
     return margins, words, found
 
 
@@ -159,21 +200,17 @@ def add_up(scan, index, rows):  # type: ignore[no-untyped-def]
     longest = 0
     for document in range(documents):
         longest = max(longest, scan.ends[document + 1, 0] - scan.ends[document, 0])
-    keys = np.zeros(longest + AHEAD, np.uint32)
+    keys, kinds = np.zeros(longest + AHEAD, np.uint32), np.empty(KINDS)
     met = make_met(len(rows))
-    lanes = np.empty((BLOCKS, 3), np.uint64)
-    sums = np.empty((BLOCKS, HEADS_IN_A_ROW), np.int64)
-    squares = np.empty(BLOCKS, np.int64)
+    lanes = np.empty((KINDS, 3), np.uint64)
+    sums = np.empty((KINDS, HEADS_IN_A_ROW), np.int64)
+    squares = np.empty(KINDS, np.int64)
     for document in range(documents):
         first, end = scan.ends[document, 0], scan.ends[document + 1, 0]
         keys[: end - first] = scan.keys[first:end]
         count = keep_distinct(keys, end - first, index, met, rows)
         _add_up(keys, count, rows, lanes, sums, squares)
-        for block in range(BLOCKS):
-            worth = _unit(block, squares[block])
-            worths[document, block] = worth
-            for head in range(HEADS_IN_A_ROW):
-                margins[document, head] += sums[block, head] * worth
+        _total(sums, squares, worths[document], kinds, margins[document])
     return margins, worths
 
 

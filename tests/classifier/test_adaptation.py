@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from moderation.classifier.adaptation import Adaptation, AdaptedClassifier, adapted
-from moderation.classifier.artifact import ArtifactError
+from moderation.classifier.artifact import FORMAT, ArtifactError, digest_of
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document, Reason
+from moderation.classifier.scoring import KINDS
 from training.adapt import FEATURES, LEAST_FREQUENCY, Example, fit
 from training.vectorizer import CommentVectorizer
 
@@ -109,6 +110,52 @@ def test_without_labels_nothing_changes(classifier: Classifier) -> None:
     given = [Document("You idiot"), Document("Buy cheap pills at http://pills.example")]
     assert same.predict(given) == classifier.predict(given)
     assert same.explain(given) == classifier.explain(given)
+
+
+def test_what_kinds_of_features_add_makes_up_reject(classifier: Classifier) -> None:
+    given = [Document("You idiot, the tram is late"), Document("Thank you"), Document("")]
+    log_odds, kinds = classifier.kinds(given)
+    bias = classifier.parameters.bias[HEADS.index(REJECT)]
+    spam, reject = log_odds[:, HEADS.index(Reason.SPAM)], log_odds[:, HEADS.index(REJECT)]
+    assert np.maximum(kinds.sum(axis=1) + bias, spam) == pytest.approx(reject)
+    assert (kinds[0] != 0).sum() > 5
+    assert not kinds[2].any()
+
+
+def test_kinds_of_features_count_as_the_site_has_them(
+    classifier: Classifier, adaptation: Adaptation
+) -> None:
+    assert adaptation.weights.kinds.any()
+    given = [Document("You idiot, the tram is late")]
+    none = replace(adaptation.weights, kinds=np.zeros(KINDS))
+    one = replace(adaptation.weights, kinds=np.eye(KINDS)[0])
+    without, with_one = (
+        adapted(classifier, replace(adaptation, weights=weights)).log_odds(given)[0][0, -1]
+        for weights in (none, one)
+    )
+    assert with_one - without == pytest.approx(classifier.kinds(given)[1][0, 0])
+
+
+def test_a_model_from_before_kinds_is_read_as_one_without(
+    classifier: Classifier, adaptation: Adaptation
+) -> None:
+    tensors = {k: v for k, v in adaptation.weights.tensors().items() if k != "kinds"}
+    header = {
+        "format": FORMAT,
+        "heads": HEADS,
+        "base": adaptation.base,
+        "digest": digest_of(tensors, [adaptation.base, adaptation.metadata]),
+        "metadata": adaptation.metadata,
+    }
+    old = Adaptation.from_bytes(save(tensors, {"moderation-site": json.dumps(header)}))
+    assert not old.weights.kinds.any()
+    assert old.weights.factors == pytest.approx(adaptation.weights.factors)
+
+
+def test_a_model_of_other_kinds_is_refused(adaptation: Adaptation) -> None:
+    weights = replace(adaptation.weights, kinds=np.zeros(KINDS + 1))
+    with pytest.raises(ArtifactError, match="kinds of features"):
+        Adaptation.from_bytes(replace(adaptation, weights=weights).to_bytes())
 
 
 def test_it_reads_back_the_same(adaptation: Adaptation) -> None:
@@ -208,7 +255,8 @@ def test_log_odds_are_those_of_the_features_that_training_sees(
     site = adaptation.weights
     coefficients = site.weights * site.scale / site.idf
     own = features.transform(documents).toarray() @ coefficients
-    expected = site.bias + classifier.log_odds(documents)[0] @ site.factors + own
+    general, kinds = classifier.kinds(documents)
+    expected = site.bias + general @ site.factors + kinds @ site.kinds + own
     found = adapted(classifier, adaptation).log_odds(documents)[0][:, HEADS.index(REJECT)]
     assert found == pytest.approx(expected, abs=1e-3)
 

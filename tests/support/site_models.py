@@ -8,6 +8,7 @@ from moderation.classifier.adaptation import Adaptation, SiteWeights
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT
+from moderation.classifier.scoring import KINDS
 from moderation.db import Database
 from moderation.domain import ModelRef
 from moderation.learning import site_models
@@ -57,6 +58,7 @@ def adaptation(general: Classifier, bias: float, name: str = "news") -> Adaptati
         idf=nothing.astype(np.uint8),
         scale=1.0,
         factors=np.where(np.arange(len(HEADS)) == HEADS.index(REJECT), 1.0, 0.0),
+        kinds=np.zeros(KINDS),
         bias=bias,
         words=nothing.astype(np.uint32),
     )
