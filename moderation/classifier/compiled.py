@@ -51,10 +51,14 @@ def one_at_a_time() -> Iterator[None]:
     if _FOLDER is None:
         yield
         return
-    # The lock ends with the file, and with a process that is killed.
+    # A process that is killed holds it no longer.
     with (_FOLDER / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            # Closing the file would not do where the process was forked meanwhile.
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def cache_folder(places: Iterable[Path]) -> Path | None:
