@@ -5,6 +5,7 @@ worst mistakes.
 """
 
 import heapq
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -342,10 +343,13 @@ def _length_name(length: int) -> str:
     return f"{LENGTHS[-1] + 1} characters and more"
 
 
+_LETTERS = re.compile(r"[^\W\d_]+")
+
+
 def _first_term(text: str, terms: set[str]) -> str:
     """The first term for a group of people, "none" without one."""
-    words = "".join(c if c.isalpha() else " " for c in text.lower()).split()
-    return next((word for word in words if word in terms), "none")
+    words = _LETTERS.finditer(text.lower())
+    return next((word for match in words if (word := match.group()) in terms), "none")
 
 
 def _paired(other: str, theirs: Floats, judged: "_Columns", seed: int) -> Paired:

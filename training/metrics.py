@@ -1,6 +1,6 @@
 """Figures with their uncertainty."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
@@ -50,17 +50,29 @@ def ranking(labels: Floats, scores: Floats, counts: Floats | None = None) -> Ran
     return Ranking(ordered[last_of_tie], positives, negatives)
 
 
-def auc(labels: Floats, scores: Floats, counts: Floats | None = None, /) -> float:
+@dataclass(frozen=True, slots=True)
+class OfRanking:
+    """A measure that only asks how the classes are ranked, so that several can share a ranking."""
+
+    of: Callable[[Ranking], float]
+
+    def __call__(self, labels: Floats, scores: Floats, counts: Floats | None = None, /) -> float:
+        return self.of(ranking(labels, scores, counts))
+
+
+@OfRanking
+def auc(ranked: Ranking) -> float:
     """Area under the ROC curve."""
-    _, positives, negatives = ranking(labels, scores, counts)
+    _, positives, negatives = ranked
     steps = np.diff(negatives, prepend=0)
     before = np.concatenate([[0], positives[:-1]])
     return float(steps @ (positives + before) / 2 / (positives[-1] * negatives[-1]))
 
 
-def average_precision(labels: Floats, scores: Floats, counts: Floats | None = None, /) -> float:
+@OfRanking
+def average_precision(ranked: Ranking) -> float:
     """Mean precision, each step of recall weighted by its size."""
-    _, positives, negatives = ranking(labels, scores, counts)
+    _, positives, negatives = ranked
     found = positives + negatives
     precision = np.divide(positives, found, out=np.zeros_like(found), where=found > 0)
     return float(np.diff(positives, prepend=0) @ precision / positives[-1])
@@ -73,9 +85,10 @@ def f1(labels: Floats, scores: Floats, counts: Floats | None = None, /) -> float
     return float(2 * (flagged @ labels) / max(flagged.sum() + counts @ labels, 1e-12))
 
 
-def best_f1(labels: Floats, scores: Floats, counts: Floats | None = None, /) -> float:
+@OfRanking
+def best_f1(ranked: Ranking) -> float:
     """F1 of the class 1 at the threshold that is best for it."""
-    _, positives, negatives = ranking(labels, scores, counts)
+    _, positives, negatives = ranked
     return float((2 * positives / (positives + negatives + positives[-1])).max())
 
 
@@ -93,8 +106,9 @@ def false_positive_rate(labels: Floats, scores: Floats, counts: Floats | None = 
 def recall_at(rate: float) -> Measure:
     """Recall at the lowest threshold whose false-positive rate does not exceed `rate`."""
 
-    def measure(labels: Floats, scores: Floats, counts: Floats | None = None, /) -> float:
-        _, positives, negatives = ranking(labels, scores, counts)
+    @OfRanking
+    def measure(ranked: Ranking) -> float:
+        _, positives, negatives = ranked
         allowed = np.searchsorted(negatives, rate * negatives[-1] * (1 + 1e-12), side="right")
         return float(positives[allowed - 1] / positives[-1]) if allowed else 0.0
 
@@ -133,14 +147,22 @@ def bootstraps(
     labels, scores = labels[order], scores[order]
     groups = groups if groups is None else groups[order]
     draw = islice(resamples(labels, groups, np.random.default_rng(seed)), RESAMPLES)
-    values = np.array(
-        [[measure(labels, scores, counts) for measure in measures.values()] for counts in draw]
-    )
+    values = np.array([_values(measures, labels, scores, counts) for counts in draw])
     ends = np.percentile(values, [2.5, 97.5], axis=0).T
     return {
         name: Interval(measure(labels, scores), float(low), float(high))
         for (name, measure), (low, high) in zip(measures.items(), ends, strict=True)
     }
+
+
+def _values(
+    measures: Mapping[str, Measure], labels: Floats, scores: Floats, counts: Floats
+) -> list[float]:
+    ranked = ranking(labels, scores, counts)
+    return [
+        measure.of(ranked) if isinstance(measure, OfRanking) else measure(labels, scores, counts)
+        for measure in measures.values()
+    ]
 
 
 def resamples(

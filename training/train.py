@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from scipy.special import expit
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from moderation.classifier import artifact
 from moderation.classifier.features import BUCKET_BITS
@@ -69,7 +70,8 @@ def train(recipe: Recipe, data: Path, output: Path, console: Console, jobs: int)
 
     OSError when a set cannot be read.
     """
-    with progress_bars(console) as progress:
+    # A sum depends in its last digits on how many threads share it.
+    with progress_bars(console) as progress, threadpool_limits(1, user_api="blas"):
         loaded = [
             load_set(data, item) for item in progress.track(recipe.sets, description="Reading sets")
         ]

@@ -1,13 +1,17 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from moderation.classifier.artifact import load
 from moderation.classifier.parameters import HEADS
 from moderation.classifier.prediction import REJECT, Document, Reason
+from training import train as training
 from training.cli import train
 from training.train import TASKS, without_spam
 
@@ -61,6 +65,23 @@ def test_the_same_recipe_gives_the_same_bytes(
     again = tmp_path / "again.safetensors"
     assert run(data, recipe_path, again).exit_code == 0
     assert again.read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+def test_the_number_of_threads_that_share_a_sum_is_always_one(
+    data: Path, recipe_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+    fit = training.fit
+
+    def look(*arguments: Any) -> Pipeline:
+        libraries = [item for item in threadpool_info() if item["user_api"] == "blas"]
+        found.extend(item["num_threads"] for item in libraries)
+        return fit(*arguments)
+
+    monkeypatch.setattr(training, "fit", look)
+    with threadpool_limits(2, user_api="blas"):
+        assert run(data, recipe_path, tmp_path / "model.safetensors").exit_code == 0
+    assert set(found) == {1}
 
 
 def test_the_model_carries_where_it_comes_from(trained: Path) -> None:
