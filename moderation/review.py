@@ -534,18 +534,19 @@ def _own_events(connection: Connection, moderator: AccountRef) -> Iterator[Any]:
 
 def _earlier_reasons(connection: Connection, events: Sequence[Any]) -> dict[int, str]:
     """The reason each comment had before the event, by the event's number; without those events
-    after which the comment was decided again."""
+    after which the comment was decided again, unless that was taken back."""
     earlier: dict[int, str] = {}
     wanted = {event.comment_id: event.id for event in events}
     for part in _parts(list(wanted)):
         reasons: dict[str, str] = {}
-        query = select(Event.id, Event.comment_id, Event.reason).where(
-            Event.comment_id.in_(part), Event.kind.in_(CHANGING)
-        )
-        for row in _in_order(connection, query):
+        query = select(Event.__table__).where(Event.comment_id.in_(part), Event.kind.in_(CHANGING))
+        rows = _in_order(connection, query)
+        undos = {row.id: row.evidence["undoes"] for row in rows if row.kind == EventKind.UNDO}
+        taken_back = {*undos, *undos.values()}
+        for row in rows:
             if row.id == wanted[row.comment_id]:
                 earlier[row.id] = reasons.get(row.comment_id, "")
-            elif row.id > wanted[row.comment_id]:
+            elif row.id > wanted[row.comment_id] and row.id not in taken_back:
                 earlier.pop(wanted[row.comment_id], None)
             reasons[row.comment_id] = row.reason
     return earlier

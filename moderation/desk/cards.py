@@ -82,8 +82,7 @@ def _events(connection: Connection, rows: Sequence[Row]) -> dict[str, list[Any]]
 
 def _from_events(row: Row, events: Sequence[Any]) -> dict[str, Any]:
     by_worker = [e for e in events if e.actor_kind == ActorKind.WORKER and not row.is_blind]
-    deciding = [e for e in events if e.kind in _DECIDING]
-    last = deciding[-1] if deciding else None
+    last = _that_stands([e for e in events if e.kind in _DECIDING])
     return {
         "model": by_worker[-1].model if by_worker else None,
         "evidence": by_worker[-1].evidence if by_worker else {},
@@ -98,6 +97,13 @@ def _from_events(row: Row, events: Sequence[Any]) -> dict[str, Any]:
 
 
 _DECIDING = (EventKind.DECISION, EventKind.UNDO, EventKind.ERASURE)
+
+
+def _that_stands(deciding: Sequence[Any]) -> Any | None:
+    """The latest decision that was not taken back; where all were, the latest at all."""
+    undone = {e.evidence.get("undoes") for e in deciding if e.kind == EventKind.UNDO}
+    standing = [e for e in deciding if e.kind != EventKind.UNDO and e.id not in undone]
+    return next(reversed(standing or deciding), None)
 
 
 def _decided_by(event: Any) -> str:

@@ -26,7 +26,7 @@ async function follow(bar, pause = PAUSE) {
   } catch {
     // Not reachable at the moment: the next round asks again.
   }
-  setTimeout(follow, pause, bar, Math.min(pause * 1.25, LONGEST));
+  setTimeout(follow, pause, bar, Math.min(pause * 1.1, LONGEST));
 }
 
 document.querySelectorAll("progress[data-address]").forEach((bar) => follow(bar));

@@ -19,6 +19,9 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 EMAIL = "old.reader@postbox.example"
 OLD_PAGE = "https://old.example/ferry/"
 
+# Milliseconds that the trainer may take, who reads the files.
+LONG = 60_000
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -54,13 +57,13 @@ def test_an_export_comes_in_as_labels_and_with_its_history_and_is_erased_again(
         _open(page, "/desk/import")
         _check(window, "the form")
         _upload(page, export)
-        expect(page.get_by_role("button", name="Import 3 comments")).to_be_visible()
+        expect(page.get_by_role("button", name="Import 3 comments")).to_be_visible(timeout=LONG)
         expect(page.get_by_text("nobody has decided about it there")).to_be_visible()
         assert _learnt(database) == {}
         _check(window, "what would come in")
 
         page.get_by_role("button", name="Import 3 comments").click()
-        expect(page.get_by_text("What came in")).to_be_visible()
+        expect(page.get_by_text("What came in")).to_be_visible(timeout=LONG)
         assert _learnt(database) == {
             "The ferry was slower, and nicer.": 0,
             "And cheaper, as far as I know.": 0,
@@ -72,7 +75,7 @@ def test_an_export_comes_in_as_labels_and_with_its_history_and_is_erased_again(
         page.get_by_label("as comments of the site").check()
         _upload(page, export)
         page.get_by_role("button", name="Import 3 comments").click()
-        expect(page.get_by_text("What came in")).to_be_visible()
+        expect(page.get_by_text("What came in")).to_be_visible(timeout=LONG)
         assert len(_learnt(database)) == 3
         (published,) = service.published(OLD_PAGE)
         assert EMAIL not in service.request("GET", f"/v1/comments?page={OLD_PAGE}&site=demo").text
@@ -104,7 +107,8 @@ def test_a_file_that_is_none_is_explained_on_a_telephone(
         assert not window.scrolls_sideways()
         page.locator("#file").set_input_files(written(tmp_path / "letter.txt", "Dear all"))
         page.get_by_role("button", name="Upload and look").click()
-        expect(page.get_by_role("alert")).to_contain_text("its format is not known")
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text("its format is not known", timeout=LONG)
         _check(window, "a file that is none")
         page.get_by_role("button", name="Discard the file").click()
         expect(page.get_by_text("The file is removed.")).to_be_visible()

@@ -292,6 +292,17 @@ class TestUndo:
         with pytest.raises(NotFound):
             take_back(database)
 
+    def test_two_decisions_about_one_comment_are_taken_back_one_after_the_other(
+        self, database: Database, site: int
+    ) -> None:
+        comment_id = add_comment(database, site, status=HELD)
+        for to, reason in ((REJECTED, "spam"), (APPROVED, "")):
+            decide_by_hand(database, seen(database, comment_id), to, reason=reason)
+        assert len(take_back(database).applied) == 1
+        assert standing(database, comment_id) == [("rejected", "spam")]
+        assert len(take_back(database).applied) == 1
+        assert standing(database, comment_id) == [("held", "")]
+
     def test_what_was_pending_is_held(self, database: Database, site: int) -> None:
         comment_id = add_comment(database, site)
         decide_by_hand(database, [(comment_id, 0)], APPROVED)

@@ -1,12 +1,13 @@
 from sqlalchemy import event
 
+from moderation.access.accounts import AccountRef
 from moderation.db import Database
 from moderation.desk import queue
 from moderation.desk.cards import Card, cards
 from moderation.desk.queue import Count
-from moderation.domain import ActorKind, Status
-from moderation.review import Actor, Change, set_status
-from tests.support.comments import add_comment, add_site, held_by_worker
+from moderation.domain import ActorKind, Role, Status
+from moderation.review import Actor, Change, decide, set_status, undo
+from tests.support.comments import add_comment, add_site, held_by_worker, row_of
 
 ADVERTISEMENT = "Buy the finest harbour watches at {}, you will never find them any cheaper."
 
@@ -61,3 +62,24 @@ def test_who_decided_at_the_site_is_named(database: Database) -> None:
         set_status(connection, [change], actor=Actor(ActorKind.CLIENT, "zora"))
     (card,), _ = cards_of(database, [comment_id])
     assert card.decided_by == "zora"
+
+
+def test_what_was_taken_back_stands_on_what_it_stood_on_before(database: Database) -> None:
+    comment_id = held_by_worker(database, add_site(database))
+    mona = AccountRef(1, "mona", Role.MODERATOR, None)
+
+    def decided(to: Status, reason: str = "") -> None:
+        version = row_of(database, comment_id).version
+        with database.write() as connection:
+            decide(connection, [(comment_id, version)], to=to, reason=reason, moderator=mona)
+
+    def taken_back() -> tuple[str, str, str]:
+        with database.write() as connection:
+            undo(connection, moderator=mona)
+        (card,), _ = cards_of(database, [comment_id])
+        return card.row.status, card.row.reason, card.decided_by
+
+    decided(Status.REJECTED, "spam")
+    decided(Status.APPROVED)
+    assert taken_back() == ("rejected", "spam", "mona")
+    assert taken_back() == ("held", "insult", "")
