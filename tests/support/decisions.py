@@ -1,6 +1,5 @@
 """Automatic decisions for tests, made by the policy from given probabilities."""
 
-from dataclasses import replace
 from typing import Any
 
 from moderation.classifier.prediction import Prediction, Reason
@@ -40,8 +39,8 @@ def settle(
         thresholds=OWN,
     )
     if without_facts:
-        decision = replace(
-            decision, evidence={k: v for k, v in decision.evidence.items() if k != "facts"}
+        decision = decision._replace(
+            evidence={k: v for k, v in decision.evidence.items() if k != "facts"}
         )
     change = Change(
         comment_id=comment_id,
