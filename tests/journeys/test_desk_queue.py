@@ -131,6 +131,18 @@ def said(page: Page) -> Locator:
     return page.locator("[data-said]")
 
 
+def settled(page: Page, **clip: Any) -> bytes:
+    """A picture of what no longer changes: two in a row are the same."""
+    pictures = [page.screenshot(**clip)]
+
+    def is_the_same() -> bool:
+        pictures.append(page.screenshot(**clip))
+        return pictures[-1] == pictures[-2]
+
+    eventually(is_the_same)
+    return pictures[-1]
+
+
 def check(window: Window, place: str) -> None:
     assert window.accessibility_findings() == [], place
     assert not window.scrolls_sideways(), place
@@ -496,9 +508,9 @@ def test_a_hostile_comment_is_harmless_and_legible(
                 "document.querySelectorAll('.current').forEach(e => e.classList.remove('current'))"
             )
             clip: Any = {"clip": box, "full_page": True, "animations": "disabled"}
-            before = page.screenshot(**clip)
+            before = settled(page, **clip)
             shown.evaluate("element => { element.style.visibility = 'hidden' }")
-            assert page.screenshot(**clip) == before
+            assert settled(page, **clip) == before
             page.screenshot(path=tmp_path / "hostile.png")
 
 
