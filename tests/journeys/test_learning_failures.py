@@ -209,7 +209,7 @@ def settle(service: Service, database: Database, number: int) -> None:
                 connection.execute(update(TrainingRun).where(*dead).values(beat_at=0))
         return is_over(database, number)
 
-    service.wait_for(is_settled, 120)
+    service.wait_for(is_settled, 600)
 
 
 def kill(service: Service, victim: Victim) -> None:

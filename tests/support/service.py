@@ -157,7 +157,7 @@ class Service:
         # As long as it gives itself: the first time, it has the classifier compiled.
         self.wait_for(lambda: b"The service runs" in self.log.read_bytes()[seen:], 300)
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 120) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         """Wait until `condition` holds."""
         deadline = time.monotonic() + seconds
         while not condition():
