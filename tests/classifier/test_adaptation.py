@@ -60,7 +60,7 @@ comments = st.lists(
 documents = st.lists(st.builds(Document, comments, comments, comments), max_size=6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(documents=documents, data=st.data())
 def test_contributions_sum_to_the_log_odds(
     site: AdaptedClassifier, documents: list[Document], data: st.DataObject
@@ -74,7 +74,7 @@ def test_contributions_sum_to_the_log_odds(
         assert total == pytest.approx(row[HEADS.index(found.head)], abs=1e-9)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(documents=documents)
 def test_the_reasons_stay_those_of_the_general_model(
     classifier: Classifier, site: AdaptedClassifier, documents: list[Document]
@@ -213,7 +213,6 @@ def test_a_file_without_our_header_is_refused(adaptation: Adaptation) -> None:
         Adaptation.from_bytes(save(load(adaptation.to_bytes())))
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(ArtifactError):
@@ -243,7 +242,7 @@ def test_spam_that_only_the_general_model_knows_is_explained_as_it_is(
     assert site.log_odds([document])[0][0, HEADS.index(Reason.SPAM)] > 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(documents=documents)
 def test_log_odds_are_those_of_the_features_that_training_sees(
     classifier: Classifier, adaptation: Adaptation, documents: list[Document]

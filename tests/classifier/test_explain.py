@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.classifier.parameters import HEADS
@@ -16,7 +16,6 @@ comments = st.lists(
 ).map(" ".join)
 
 
-@settings(deadline=None)
 @given(text=comments, head=st.sampled_from(HEADS))
 def test_contributions_sum_to_the_log_odds(classifier: Classifier, text: str, head: str) -> None:
     document = Document(text)
@@ -28,7 +27,6 @@ def test_contributions_sum_to_the_log_odds(classifier: Classifier, text: str, he
     assert total == pytest.approx(log_odds[0, HEADS.index(head)], abs=1e-9)
 
 
-@settings(deadline=None)
 @given(text=comments)
 def test_spans_are_in_order_inside_the_text_and_apart(classifier: Classifier, text: str) -> None:
     (explanation,) = classifier.explain([Document(text)])
@@ -70,7 +68,6 @@ def test_spam_that_is_rejected_is_explained_as_spam(classifier: Classifier) -> N
 documents = st.lists(st.builds(Document, comments, comments, comments), max_size=6)
 
 
-@settings(deadline=None)
 @given(documents=documents, data=st.data())
 def test_a_batch_explains_what_each_comment_explains_alone(
     classifier: Classifier, documents: list[Document], data: st.DataObject
@@ -84,7 +81,6 @@ def test_a_batch_explains_what_each_comment_explains_alone(
     assert classifier.explain(documents, heads, most=most) == alone
 
 
-@settings(deadline=None)
 @given(text=comments, most=st.integers(1, 5))
 def test_the_spans_that_weigh_most_are_shown_and_the_others_added_up(
     classifier: Classifier, text: str, most: int
@@ -104,7 +100,6 @@ def test_an_unknown_head_is_refused(classifier: Classifier) -> None:
         classifier.explain([Document("Hello")], "grumpy")
 
 
-@settings(deadline=None)
 @given(documents=documents)
 def test_a_reading_predicts_what_the_classifier_predicts(
     classifier: Classifier, documents: list[Document]

@@ -205,7 +205,7 @@ anything = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(examples=st.lists(anything, max_size=12))
 def test_any_labels_give_a_model(general: Classifier, examples: list[Example]) -> None:
     adaptation = fit(general, examples, name="news", now=NOW)

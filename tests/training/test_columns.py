@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -158,7 +158,6 @@ def test_weights_are_read_and_must_be_numbers(tmp_path: Path) -> None:
     assert skipped.lines == {"the weight is not a number from 0": [4, 5]}
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40) | json_lines, max_size=5))
 def test_no_line_is_fatal_and_none_goes_unnoticed(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]

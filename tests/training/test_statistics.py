@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import sklearn.metrics
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from moderation.classifier.prediction import Document
@@ -126,7 +126,6 @@ def test_wilson_matches_the_published_example() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.booleans(), st.integers(0, 8), st.integers(0, 3)), min_size=2, max_size=40

@@ -381,9 +381,7 @@ def test_trouble_with_the_encoding_costs_one_comment_and_names_its_line(tmp_path
         Source(path, "klingon")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"<rss>", b"[{", b"text,label\n", b"\x1f\x8b"])
 )

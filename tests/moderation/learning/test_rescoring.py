@@ -182,7 +182,6 @@ class TestWhatTheWriterOfAStatusAllows:
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     @settings(
         max_examples=60,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(
