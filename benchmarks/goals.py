@@ -29,8 +29,6 @@ Floats = npt.NDArray[np.float64]
 PERIOD = 1_000
 """Comments between two settings of the thresholds."""
 
-HISTORIES = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -176,7 +174,7 @@ def _row(outcomes: Sequence[Outcome], comments: int, best: float) -> Iterator[st
     yield f"{decided / best:.0%}"
 
 
-def _heading(site: Site) -> list[str]:
+def _heading(site: Site, histories: int) -> list[str]:
     did = "rejected" if site.rejects else "approved"
     does = "rejects" if site.rejects else "approves"
     audited = "none" if site.rejects else f"{site.audit:.0%}"
@@ -184,8 +182,8 @@ def _heading(site: Site) -> list[str]:
         "",
         f"## {site.name[0].upper()}{site.name[1:]}",
         "",
-        f"Goal {site.goal:.1%} right; {audited} of what is {did} is audited; the oracle {does} "
-        f"{_or_two(oracle(site, 0), oracle(site))}.",
+        f"{histories} histories. Goal {site.goal:.1%} right; {audited} of what is {did} is "
+        f"audited; the oracle {does} {_or_two(oracle(site, 0), oracle(site))}.",
         "",
         f"| comments | labels | last threshold misses the goal | all {did} so far misses it | "
         f"{did} by the last threshold | of what the oracle {does} |",
@@ -199,14 +197,14 @@ def _or_two(before: float, after: float) -> str:
     return f"{before:.1%} at the beginning, {after:.1%} at the end"
 
 
-def report(sites: Iterable[Site]) -> str:
+def report(sites: Iterable[Site], histories: int) -> str:
     """The whole measurement as Markdown."""
     lines: list[str] = []
     for site in sites:
-        histories = [list(history(site, LENGTHS[-1], seed)) for seed in range(HISTORIES)]
-        lines += _heading(site)
+        found = [list(history(site, LENGTHS[-1], seed)) for seed in range(histories)]
+        lines += _heading(site, histories)
         for comments in LENGTHS:
-            outcomes = [one[comments // PERIOD - 1] for one in histories]
+            outcomes = [one[comments // PERIOD - 1] for one in found]
             best = oracle(site, _done(comments - PERIOD))
             lines.append(f"| {' | '.join(_row(outcomes, comments, best))} |")
     return _INTRODUCTION + "\n".join(lines) + "\n"
@@ -215,7 +213,7 @@ def report(sites: Iterable[Site]) -> str:
 _INTRODUCTION = f"""# Benchmarks of the goals
 
 Written by `python -m benchmarks.goals --output docs/benchmarks-goals.md`. Each table is
-of {HISTORIES} random histories of a site that begins with a goal and no labels; every
+of random histories of a site that begins with a goal and no labels; every
 {PERIOD:,} comments its threshold follows from the labels so far ([how](thresholds.md),
 why: decisions [0019](decisions/0019-thresholds-from-goals.md) and
 [0027](decisions/0027-goals-when-things-change.md)). Scores and truth are drawn from distributions
@@ -228,9 +226,10 @@ so evenly from the first thousand comments to the last.
 
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path), required=True)
-def main(output: Path) -> None:
+@click.option("--histories", default=200, show_default=True, help="Of each site.")
+def main(output: Path, histories: int) -> None:
     """Measure, and write the tables."""
-    output.write_text(report(track(SITES, "Sites")), encoding="utf-8")
+    output.write_text(report(track(SITES, "Sites"), histories), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ class _Table:
             - (found - start) @ prior @ (found - start) / 2
             + (np.linalg.slogdet(prior)[1] - np.linalg.slogdet(curvature)[1]) / 2
         )
-        covariance: Floats = np.linalg.inv(curvature)
+        covariance = np.asarray(np.linalg.inv(curvature), np.float64)
         return _Fit(found[strata_:], covariance[strata_:, strata_:], float(likelihood))
 
     def _design(self) -> Floats:
