@@ -1,26 +1,32 @@
 """Thresholds from goals: of what is approved automatically, at least this share should be right.
 
-What people said of comments, and how each came to be looked at, bounds for every threshold how many
-of those below it (or above it, for rejecting) are wrong. The threshold that is used goes as far as
-the bound allows, with a chance of at most `RISK` that it goes too far. Why these bounds, and why
-choosing among many thresholds does not spoil them: docs/decisions/0019.
+What people said of comments, how each came to be looked at, and how long ago it was, bounds for
+every threshold how many of those below it (or above it, for rejecting) are wrong now. The threshold
+that is used goes as far as the bound allows, with a chance of at most `RISK` that it goes too far.
+Why these bounds, and why choosing among many thresholds does not spoil them: docs/decisions/0019
+and 0027.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, gammaincc, gammaincinv, logit
+from scipy.special import expit, gammaincc, gammaincinv
 
 from moderation.domain import Selection
 from moderation.learning.labels import Labelled
+from moderation.learning.trend import Trend, strata, trend
 from moderation.policy import OperatingPoint
 
 RISK = 0.05
 """Chance that a threshold misses its goal, at most."""
+
+EACH = 0.035
+"""Chance of each threshold, by itself, to pass though it misses the goal. The farthest that passes
+is used, so many have that chance; but those that miss the goal by much hardly ever take it, and the
+others pass and fail together. Together they stay below `RISK`: see docs/decisions/0027."""
 
 THRESHOLDS = expit(np.arange(-90, 61) / 10)
 """What may become a threshold: probabilities a tenth of a unit of log-odds apart. Fixed, so that
@@ -28,9 +34,6 @@ they do not follow from the labels."""
 
 STRONG = 0.5
 """A label that counts less than this as evidence says nothing about a threshold."""
-
-# Widths of log-odds within which comments were looked at with about the same probability.
-_STRATUM = 0.5
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,6 +47,8 @@ class Sample:
     unwanted: Floats
     weights: Floats
     """For how many comments each stands."""
+    ages: Floats
+    """How many decisions ago it was written."""
 
 
 def sample(
@@ -58,12 +63,23 @@ def sample(
         imports_complete: whether what was imported is all that another system was sent.
     """
     places, weights = weighed(labelled, imports=imports_complete)
+    ages = _ages([labelled[place] for place in places])
     rows = [
-        (score, labelled[place].unwanted, weight)
-        for place, weight in zip(places, weights, strict=True)
+        (score, labelled[place].unwanted, weight, age)
+        for place, weight, age in zip(places, weights, ages, strict=True)
         if (score := scores[place]) is not None
     ]
-    return Sample(*np.array(rows, float).reshape(-1, 3).T)
+    return Sample(*np.array(rows, float).reshape(-1, 4).T)
+
+
+def _ages(labelled: Sequence[Labelled]) -> Floats:
+    """How many comments were written since, as many as the labels stand for."""
+    order = np.argsort([one.created_at for one in labelled], kind="stable")
+    stand_for = np.array([1 / one.propensity for one in labelled], float)[order]
+    ages = np.empty(len(labelled))
+    ages[order] = stand_for.sum() - np.cumsum(stand_for)
+    # What is left of it by rounding may be less than nothing.
+    return np.maximum(ages, 0)
 
 
 def weighed(labelled: Sequence[Labelled], *, imports: bool) -> tuple[list[int], Floats]:
@@ -90,8 +106,7 @@ def smoothed(weights: Floats, decided: Floats) -> Floats:
     """Each weight as the mean of those of comments that the service gave about the same score when
     it decided (`decided`; NaN: another system did). On that it depended who was looked at: whether
     all were once, or one in twenty later, what is alike stands for equally many. The sums stay."""
-    strata = np.floor(logit(np.clip(decided, 1e-6, 1 - 1e-6)) / _STRATUM)
-    _, members = np.unique(np.nan_to_num(strata, nan=-np.inf, neginf=-np.inf), return_inverse=True)
+    members = strata(decided)
     means: Floats = np.bincount(members, weights) / np.maximum(np.bincount(members), 1)
     return means[members]
 
@@ -105,10 +120,12 @@ class Tally(NamedTuple):
     squares: Floats
     """Sum of their squares."""
     heaviest: Floats
-    """The largest of them."""
+    """That of an error that was not seen: the largest of them, if all of them were wrong."""
     wrong: Floats
     """Sum of the weights of what would be decided wrongly."""
     wrong_squares: Floats
+    """The variance of that sum: the sum of the squares of its weights, and what comes from not
+    knowing exactly how the share of what is wrong has moved since the labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +139,20 @@ class Evidence:
 
     @classmethod
     def of(cls, found: Sample) -> Self:
-        """From a sample. What people are divided about counts as wrong on either side."""
+        """From a sample. What people are divided about counts as wrong on either side.
+
+        What is wrong counts as much more (or less) as it has become more frequent since, among
+        comments of its score.
+        """
+        if not len(found.scores):
+            nothing = np.zeros(len(THRESHOLDS))
+            return cls(*[Tally(*[nothing] * len(Tally._fields))] * 2)
+        moved = trend(found.scores, found.unwanted, found.ages)
+        below = _Side(found.scores, found.unwanted >= 0.5, moved.shifts)
+        above = _Side(-found.scores, found.unwanted <= 0.5, -moved.shifts)
         return cls(
-            below=_tally(found.scores, found.unwanted >= 0.5, found.weights, THRESHOLDS, "left"),
-            above=_tally(
-                -found.scores, found.unwanted <= 0.5, found.weights, -THRESHOLDS[::-1], "right"
-            ),
+            below=below.tally(found.weights, moved, THRESHOLDS, "left"),
+            above=above.tally(found.weights, moved, -THRESHOLDS[::-1], "right"),
         )
 
     def __add__(self, other: "Evidence") -> "Evidence":
@@ -158,26 +183,46 @@ def _sum(one: Tally, other: Tally) -> Tally:
     return added._replace(heaviest=np.maximum(one.heaviest, other.heaviest))
 
 
-def _tally(
-    scores: Floats, wrong: npt.NDArray[np.bool_], weights: Floats, limits: Floats, side: Any
-) -> Tally:
-    """Sums over what scores below each limit (ascending); "right": or as much."""
-    order = np.argsort(scores, kind="stable")
-    count = np.searchsorted(scores[order], limits, side=side)
-    ordered, bad = weights[order], (weights * wrong)[order]
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The sample as seen from approving, or from rejecting."""
 
-    def up_to(values: Floats) -> Floats:
-        sums: Floats = np.concatenate([[0.0], values])[count]
-        return sums
+    scores: Floats
+    """Ascending from the surest."""
+    wrong: npt.NDArray[np.bool_]
+    shifts: Floats
+    """What the log-odds of being wrong have gained since."""
 
-    return Tally(
-        labels=count.astype(float),
-        weight=up_to(np.cumsum(ordered)),
-        squares=up_to(np.cumsum(ordered**2)),
-        heaviest=up_to(np.maximum.accumulate(ordered)) if len(ordered) else count.astype(float),
-        wrong=up_to(np.cumsum(bad)),
-        wrong_squares=up_to(np.cumsum(bad**2)),
-    )
+    def tally(self, weights: Floats, moved: Trend, limits: Floats, side: str) -> Tally:
+        """Sums over what scores below each limit (ascending); "right": or as much."""
+        place = np.searchsorted(limits, self.scores, side="right" if side == "left" else "left")
+        blocks = int(moved.block.max()) + 1
+
+        def up_to(values: Floats) -> Floats:
+            sums: Floats = np.bincount(place, values, len(limits) + 1)[:-1].cumsum()
+            return sums
+
+        def of_blocks(values: Floats) -> Floats:
+            size = (len(limits) + 1) * blocks
+            sums = np.bincount(place * blocks + moved.block, values, size)
+            return sums.reshape(-1, blocks)[:-1].cumsum(axis=0)
+
+        largest = np.zeros(len(limits) + 1)
+        np.maximum.at(largest, place, weights)
+        if_wrong = weights * np.exp(self.shifts)
+        bad = if_wrong * self.wrong
+        now = np.where(self.wrong, if_wrong, weights)
+        # An error that was not seen may be any of them, so it has become as much more frequent as
+        # they would have on average.
+        more = up_to(if_wrong) / np.maximum(up_to(weights), 1e-12)
+        return Tally(
+            labels=up_to(np.ones(len(weights))),
+            weight=up_to(now),
+            squares=up_to(now**2),
+            heaviest=np.maximum.accumulate(largest[:-1]) * more,
+            wrong=up_to(bad),
+            wrong_squares=up_to(bad**2) + moved.spread(of_blocks(bad), of_blocks(bad * moved.away)),
+        )
 
 
 def operating_point(
@@ -218,34 +263,12 @@ _GOALS = tuple(n / 1000 for n in (*range(500, 900, 50), *range(900, 980, 5), *ra
 
 def _farthest(side: Tally, allowed: float) -> int | None:
     """The place of the farthest threshold at which the share of errors is shown to be at most
-    `allowed`; None if there is none.
-
-    The fallback procedure (Wiens 2003): `RISK` is divided among the starts; a threshold that passes
-    hands on what it was tested at to the next one, one that fails loses it.
-    """
-    starts = _starts(side, allowed)
-    chances = _chances(side, allowed)
-    level, found = 0.0, None
-    for place, (chance, labels) in enumerate(zip(chances, side.labels, strict=True)):
-        level += RISK / len(starts) * starts.count(place) if starts else 0
-        if chance > level:
-            level = 0.0
-        # Where no label was added, nothing is known of what the threshold would let pass.
-        elif found is None or labels > side.labels[found]:
-            found = place
-    return found
-
-
-def _starts(side: Tally, allowed: float) -> list[int]:
-    """Places with twice as many labels each as the one before, from where a mistake is first
-    allowed for. They follow from the scores alone."""
-    counts = side.weight / np.maximum(side.heaviest, 1e-12)
-    least = 2 * math.log(1 / RISK) / allowed
-    wanted = least * 2.0 ** np.arange(30)
-    reached = [int(place) for place in np.searchsorted(np.maximum.accumulate(counts), wanted)]
-    starts = [place for place in reached if place < len(counts)]
-    # Too few labels for that: all of them at once.
-    return starts or [int(np.argmax(counts))]
+    `allowed`; None if there is none."""
+    passed = np.flatnonzero(_chances(side, allowed) <= EACH)
+    if not len(passed):
+        return None
+    # Where no label was added, nothing is known of what the threshold would let pass.
+    return int(np.searchsorted(side.labels, side.labels[passed[-1]]))
 
 
 def _chances(side: Tally, allowed: float) -> Floats:

@@ -1,10 +1,10 @@
 """The administrators' page of a site's goals: what follows from them, and the trade behind them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -137,7 +137,8 @@ def _page(
         in_effect=_at(trades, point and point.approve_below),
         rejecting=_at(rejecting, point and point.reject_from),
         steps=_steps(trades),
-        plots=_plots(trades),
+        plots=_plots(trades, _APPROVING),
+        rejecting_plots=_plots(rejecting[::-1], _REJECTING),
         chosen=_chosen(connection, site, found[0], trades, below) if found and trades else None,
         percent=percent,
         per_thousand=per_thousand,
@@ -194,7 +195,43 @@ def _steps(trades: Sequence[Trade]) -> list[Step]:
     ]
 
 
-def _plots(trades: Sequence[Trade]) -> list[Plot]:
+class _Side(NamedTuple):
+    """How the plots of approving, or of rejecting, are called."""
+
+    title: str
+    note: str
+    kind: str
+    share: Callable[[Trade], float]
+    """What is drawn of the comments."""
+    wrong: str
+    wrong_note: str
+    axis: str
+
+
+_APPROVING = _Side(
+    "Held",
+    "Share of the comments on which a person would have to decide, by the threshold below which "
+    "the service approves.",
+    "held",
+    lambda trade: 1 - trade.share,
+    "Wrong, of 1,000 approved",
+    "Expected number that people would have rejected",
+    "Below",
+)
+
+_REJECTING = _Side(
+    "Rejected",
+    "Share of the comments that nobody would have to decide on, by the threshold from which the "
+    "service rejects.",
+    "rejected",
+    lambda trade: trade.share,
+    "Wrong, of 1,000 rejected",
+    "Expected number that people would have approved",
+    "From",
+)
+
+
+def _plots(trades: Sequence[Trade], side: _Side) -> list[Plot]:
     places = [f"{trade.threshold:.3f}" for trade in trades]
     wrong = [1_000 * trade.errors for trade in trades]
     ranges = [
@@ -202,27 +239,18 @@ def _plots(trades: Sequence[Trade]) -> list[Plot]:
         for trade in trades
     ]
     top = nice_top(min(max(high for _, high in ranges), _MOST_SHOWN)) if trades else None
+    cut = ", cut at 200" if top == _MOST_SHOWN else ""
+    shares = [Series(side.kind, side.title.lower(), [side.share(trade) for trade in trades])]
+    errors = [Series("main", "wrong", [min(one, _MOST_SHOWN) for one in wrong], ranges)]
     return [
+        trend(Data(side.title, side.note, places, shares, axis=side.axis), top=1, words=percent),
         trend(
             Data(
-                "Held",
-                "Share of the comments on which a person would have to decide, by the threshold "
-                "below which the service approves.",
+                side.wrong,
+                f"{side.wrong_note}; boxes are 95 % intervals{cut}.",
                 places,
-                [Series("held", "held", [1 - trade.share for trade in trades])],
-                axis="Below",
-            ),
-            top=1,
-            words=percent,
-        ),
-        trend(
-            Data(
-                "Wrong, of 1,000 approved",
-                "Expected number that people would have rejected; boxes are 95 % intervals"
-                f"{', cut at 200' if top == _MOST_SHOWN else ''}.",
-                places,
-                [Series("main", "wrong", [min(one, _MOST_SHOWN) for one in wrong], ranges)],
-                axis="Below",
+                errors,
+                axis=side.axis,
             ),
             top=top,
             words=count_words,

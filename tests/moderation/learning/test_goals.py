@@ -9,12 +9,14 @@ from scipy.stats import binom, poisson
 from benchmarks.goals import NEWSPAPER, Outcome, history, oracle
 from moderation.domain import Selection
 from moderation.learning.goals import (
+    EACH,
     RISK,
     THRESHOLDS,
     Evidence,
     Sample,
     operating_point,
     sample,
+    strictest,
     trades,
     weighed,
 )
@@ -25,7 +27,9 @@ def evidence(
     scores: list[float], unwanted: list[float], weights: list[float] | None = None
 ) -> Evidence:
     given_weights = np.ones(len(scores)) if weights is None else np.array(weights)
-    return Evidence.of(Sample(np.array(scores), np.array(unwanted), given_weights))
+    return Evidence.of(
+        Sample(np.array(scores), np.array(unwanted), given_weights, np.zeros(len(scores)))
+    )
 
 
 def approved_below(found: Evidence, goal: float) -> float:
@@ -36,15 +40,21 @@ def approved_below(found: Evidence, goal: float) -> float:
 
 class TestWhatCounts:
     def test_what_was_held_counts_once_and_what_was_drawn_for_all_that_were_not(self) -> None:
-        labels = [
-            labelled(0, score=0.9),
-            labelled(1, score=0.1, selection=Selection.AUDIT, propensity=0.05),
+        held = [labelled(n, score=0.9) for n in range(50)]
+        drawn = [
+            labelled(n, score=0.1, selection=Selection.AUDIT, propensity=0.05) for n in range(50)
         ]
 
-        places, weights = weighed(labels, imports=False)
+        places, weights = weighed(held + drawn, imports=False)
 
-        assert places == [0, 1]
-        assert weights.tolist() == [1.0, 20.0]
+        assert places == list(range(100))
+        assert weights.tolist() == pytest.approx([1.0] * 50 + [20.0] * 50)
+
+    def test_how_long_ago_a_comment_was_written_is_counted_in_decisions(self) -> None:
+        drawn = {"selection": Selection.AUDIT, "propensity": 0.05}
+        labels = [labelled(3), labelled(1), labelled(2, **drawn)]
+
+        assert sample(labels, [0.2] * 3).ages.tolist() == pytest.approx([0, 21, 1])
 
     @pytest.mark.parametrize(
         "fields",
@@ -92,14 +102,13 @@ class TestTheBound:
         assert operating_point(evidence([0.1], [0]), approve=None, reject=None) == (None, None)
 
     def test_as_many_right_ones_are_needed_as_an_exact_bound_asks_for(self) -> None:
-        # If one in a hundred were wrong, 300 right ones in a row would be a chance of 5 %.
-        needed = next(n for n in range(1, 999) if poisson.cdf(0, 0.01 * n) <= RISK)
-        assert needed == 300
+        # What happened lately, lest anything may have changed since.
+        needed = next(n for n in range(1, 999) if poisson.cdf(0, 0.01 * n) <= EACH)
         few, enough = (evidence([0.1] * n, [0] * n) for n in (needed - 1, needed))
 
         assert approved_below(few, 0.99) == 0.0
         assert approved_below(enough, 0.99) == pytest.approx(0.1, abs=0.01)
-        assert binom.cdf(0, needed, 0.01) <= RISK
+        assert binom.cdf(0, needed, 0.01) <= EACH
 
     def test_a_threshold_goes_no_farther_than_there_are_labels(self) -> None:
         assert approved_below(evidence([0.1] * 2_000, [0] * 2_000), 0.9) < 0.12
@@ -129,7 +138,7 @@ class TestTheBound:
         scores = np.linspace(0.01, 0.99, 2_000).tolist()
         found = evidence(scores, [float(n % 2) for n in range(2_000)])
 
-        below, above = operating_point(found, approve=0.45, reject=0.45)
+        below, above = operating_point(found, approve=0.4, reject=0.4)
 
         assert below is not None
         assert above is not None
@@ -163,17 +172,49 @@ class TestTheBound:
         one in a hundred altogether, so that a goal of slightly more is missed when it passes."""
         generator = np.random.default_rng(7)
         passed = 0
-        for _ in range(1_000):
+        for _ in range(400):
             wrong = [*(generator.random(100) < heavy), *(generator.random(2_000) < light)]
             found = evidence([0.1] * 2_100, wrong, [20.0] * 100 + [1.0] * 2_000)
             passed += approved_below(found, 0.99) > 0
-        assert passed <= 1_000 * RISK + 3 * np.sqrt(1_000 * RISK * (1 - RISK))
+        assert passed <= 400 * RISK + 3 * np.sqrt(400 * RISK * (1 - RISK))
 
 
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:
     """Of histories of a site that began without labels."""
-    return [history(NEWSPAPER, 10_000, seed) for seed in range(40)]
+    return [list(history(NEWSPAPER, 10_000, seed))[-1] for seed in range(40)]
+
+
+class TestWhatChanges:
+    """2,000 decisions at which one in a hundred was wrong, and as many later ones."""
+
+    @staticmethod
+    def strictest_after(later: float) -> float:
+        scores = np.tile(np.linspace(0.02, 0.2, 100), 40)
+        generator = np.random.default_rng(3)
+        shares = np.where(np.arange(4_000) < 2_000, 0.01, later) * scores / scores.mean()
+        wrong = (generator.random(4_000) < shares).astype(float)
+        ages = np.arange(4_000)[::-1].astype(float)
+        found = Evidence.of(Sample(scores, wrong, np.ones(4_000), ages))
+        return strictest(found, 0.19) or 0.0
+
+    def test_what_has_become_worse_is_not_made_up_for_by_what_was_better(self) -> None:
+        steady, worse = self.strictest_after(0.01), self.strictest_after(0.04)
+
+        assert steady > 0.975
+        # Together they would be right often enough for 97 %.
+        assert worse <= 0.965
+
+    def test_on_either_side(self) -> None:
+        scores = np.full(4_000, 0.9)
+        wrong = np.random.default_rng(3).random(4_000) < np.repeat([0.01, 0.06], 2_000)
+        unwanted, ages = 1 - wrong.astype(float), np.arange(4_000)[::-1].astype(float)
+        now, all_alike = (
+            Evidence.of(Sample(scores, unwanted, np.ones(4_000), one)) for one in (ages, 0 * ages)
+        )
+
+        assert operating_point(now, approve=None, reject=0.95).reject_from is None
+        assert operating_point(all_alike, approve=None, reject=0.95).reject_from is not None
 
 
 class TestThePromise:
@@ -183,7 +224,7 @@ class TestThePromise:
         # Of 40 at 5 % each, more than 5 are a chance of 1 %.
         assert sum(outcome.missed for outcome in outcomes) <= 5
 
-    def test_and_at_least_four_fifths_are_approved_of_what_an_oracle_would(
+    def test_and_at_least_three_quarters_are_approved_of_what_an_oracle_would(
         self, outcomes: list[Outcome]
     ) -> None:
-        assert np.mean([one.approved for one in outcomes]) >= 0.8 * oracle(NEWSPAPER)
+        assert np.mean([one.decided for one in outcomes]) >= 0.75 * oracle(NEWSPAPER)

@@ -20,7 +20,8 @@ GOAL = SiteSettings(approve_precision=0.99)
 
 
 def some_evidence(number: int = 500) -> Evidence:
-    return Evidence.of(Sample(np.full(number, 0.1), np.zeros(number), np.ones(number)))
+    nothing = np.zeros(number)
+    return Evidence.of(Sample(np.full(number, 0.1), nothing, np.ones(number), nothing))
 
 
 def keep(database: Database, site: int, model: str = "model-1", number: int = 500) -> None:

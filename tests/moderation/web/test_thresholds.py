@@ -41,7 +41,7 @@ def weighed(admin: FlaskClient, database: Database) -> None:
             connection,
             site_id=site_id(database),
             model=thresholds(DEFAULT_ARTIFACT)[0],
-            evidence=Evidence.of(Sample(scores, unwanted, np.ones(3_000))),
+            evidence=Evidence.of(Sample(scores, unwanted, np.ones(3_000), np.zeros(3_000))),
         )
 
 
@@ -124,6 +124,14 @@ def test_it_says_what_follows_and_draws_the_trade(admin: FlaskClient, database: 
     assert point.approve_below == pytest.approx(float(found[1]), abs=0.001)
     assert "or more</b> is rejected" in page or "or more is rejected" in page
     assert page.count('<line class="handle"') == 2
+    assert "Wrong, of 1,000 rejected" in page
+
+
+@pytest.mark.usefixtures("weighed")
+def test_without_a_goal_for_rejecting_its_trade_is_not_drawn(admin: FlaskClient) -> None:
+    save(admin, approve_precision="0.95")
+
+    assert "Wrong, of 1,000 rejected" not in admin.get(PATH).text
 
 
 @pytest.mark.usefixtures("weighed")
