@@ -124,7 +124,7 @@ def test_what_is_no_pair_of_addresses_is_said_beside_the_field(
     answer = upload(desk, wxr(wp_comment(1)), pages=typed)
     assert answer.status_code == 422
     assert "two addresses to a line" in answer.text
-    assert "https://old.example/" in answer.text
+    assert typed in answer.text.replace("\r", "")
     assert files(settings) == []
 
 
