@@ -21,7 +21,7 @@ from moderation.classifier.features import Tables
 from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.pipeline import Classifier
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the features change: a model means nothing to features it was not trained on."""
 
 _ENTRY = "moderation"
