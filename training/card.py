@@ -30,8 +30,8 @@ Hashes of characters, words and what stands around them, one weight per feature 
 Disguised words (look-alike letters, digits and signs for letters, spaces, invisible characters,
 repeated letters) are read as what they were meant to be. Listed terms for groups of people, of
 several words too, are read as one and the same word, so that what is learnt of one holds for all.
-About 7,500 words and terms have a part (they deny, praise, disparage, threaten, tell, condemn, name a group
-or a thing), and the order of up to four of these is a feature too.
+About 7,500 words and terms have a part (they deny, praise, disparage, threaten, tell, condemn, name
+a group or a thing), and the order of up to four of these is a feature too.
 Each head combines linear models of several kinds of label (see `training/datasets/formats.py`),
 on comments that those had not seen, which calibrates it too.
 
@@ -180,10 +180,17 @@ def _measured(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
     return content if content.get("recipe") == metadata["name"] else None
 
 
+def _note(content: Mapping[str, Any]) -> Iterator[str]:
+    """What has to be known of the measurement: that it was made before the recipe changed."""
+    if "note" in content:
+        yield f"{content['note']}\n"
+
+
 def _left_out(content: dict[str, Any] | None) -> Iterator[str]:
     if not content:
         return
     yield "\n## Figures of sets left out\n"
+    yield from _note(content)
     yield (
         "Each set judged by a model of all the others, that is by one that has seen no comment of "
         "its kind.\n"
@@ -206,6 +213,7 @@ def _ablation(content: dict[str, Any] | None) -> Iterator[str]:
     if not content:
         return
     yield "\n## What each family of features gives\n"
+    yield from _note(content)
     yield (
         "One task at a time, without combining them, each third of the comments judged by models "
         "of the others; in brackets 95 % bootstrap intervals. *Toxic*: AUC on talk pages. "

@@ -514,9 +514,14 @@ def _fold_term(start, end, scratch):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _longest_term(end, size, state, part, length, tables, scratch):  # type: ignore[no-untyped-def]  # noqa: PLR0917
-    """(end, part) of the longest listed term that starts with the word just read, or of that word."""
+def _identify(end, size, length, tables, scratch):  # type: ignore[no-untyped-def]
+    """(end, hash of the word just read, part); end and part are those of the longest listed term
+    that starts with it."""
     symbols, kinds, rest = scratch.symbols, scratch.kinds, scratch.word[size:]
+    word = state = hash_word(scratch.word, size)
+    part = _part(tables, state)
+    if part < OPENS:
+        return end, word, part
     found, found_part = end, part & ~OPENS
     for _ in range(_LONGEST_TERM - 1):
         start = end + 1
@@ -531,7 +536,7 @@ def _longest_term(end, size, state, part, length, tables, scratch):  # type: ign
         term = _part(tables, state) & ~OPENS
         if term != NO_PART:
             found, found_part = end, term
-    return found, found_part
+    return found, word, found_part
 
 
 @inlined
@@ -542,7 +547,9 @@ def _spell_at(position, length, tables, scratch):  # type: ignore[no-untyped-def
     if end > position:
         return end, spell_spaced(symbols, position, end, word)
     end = word_end(symbols, kinds, position, length)
-    return end, spell(symbols, kinds, position, end, tables.vocabulary, word)
+    size = spell(symbols, kinds, position, end, tables.vocabulary, word)
+    # "An" is read as "a", which else would tell groups of people apart.
+    return end, 1 if size == 2 and word[0] == _A and word[1] == _N else size
 
 
 @inlined
@@ -551,12 +558,7 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
     word, keys, tally = scratch.word, scratch.keys, scratch.tally
     units, last = scratch.units, scratch.last
     end, size = _spell_at(position, length, tables, scratch)
-    if size == 2 and word[0] == _A and word[1] == _N:
-        size = 1  # Else "a" and "an" would tell groups of people apart.
-    state = hash_word(word, size)
-    part = _part(tables, state)
-    if part & OPENS:
-        end, part = _longest_term(end, size, state, part, length, tables, scratch)
+    end, state, part = _identify(end, size, length, tables, scratch)
     is_known = part == GROUP or has_bit(tables.vocabulary, vocabulary_bit(state))
     whole = _rejoin(position, size, is_known, tables, scratch)
     if whole:
