@@ -124,7 +124,7 @@ def marked_words(
     """`Tables.marked` and `Tables.parts` for words in lower case without apostrophes, and for terms
     of up to `_LONGEST_TERM` of them with spaces between."""
     opening = {term.split()[0] for term in words if " " in term}
-    found = dict.fromkeys(opening, NO_PART) | words
+    found = {**dict.fromkeys(opening, NO_PART), **words}
     slots = 1 << (4 * len(found)).bit_length()
     marked, parts = np.zeros(slots, np.uint64), np.full(slots, NO_PART, np.uint8)
     for word, part in sorted(found.items()):

@@ -57,7 +57,8 @@ def marked() -> dict[str, int]:
 def groups() -> list[str]:
     """Terms for groups of people, plurals included, with spaces between the words of a term."""
     lines = files(__name__).joinpath("groups.txt").read_text("utf-8").splitlines()
-    terms, tails = [], []
+    terms: list[str] = []
+    tails: list[str] = []
     for line in lines:
         if not line.startswith("#"):
             named = tails if line.startswith("+") else terms
