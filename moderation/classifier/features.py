@@ -513,16 +513,12 @@ def _fold_term(start, end, scratch):  # type: ignore[no-untyped-def]
     scratch.kinds[start:end] = IGNORED
 
 
-@inlined
-def _identify(end, size, length, tables, scratch):  # type: ignore[no-untyped-def]
-    """(end, hash of the word just read, part); end and part are those of the longest listed term
-    that starts with it."""
+@callee
+def _longest_term(end, size, length, tables, scratch):  # type: ignore[no-untyped-def]
+    """(end, part) of the longest listed term that starts with the word just read, else of it."""
     symbols, kinds, rest = scratch.symbols, scratch.kinds, scratch.word[size:]
-    word = state = hash_word(scratch.word, size)
-    part = _part(tables, state)
-    if part < OPENS:
-        return end, word, part
-    found, found_part = end, part & ~OPENS
+    state = hash_word(scratch.word, size)
+    found, part = end, _part(tables, state) & ~OPENS
     for _ in range(_LONGEST_TERM - 1):
         start = end + 1
         if start >= length or not is_word(kinds[start]):
@@ -535,8 +531,8 @@ def _identify(end, size, length, tables, scratch):  # type: ignore[no-untyped-de
             state = step(state, np.uint64(rest[place]))
         term = _part(tables, state) & ~OPENS
         if term != NO_PART:
-            found, found_part = end, term
-    return found, word, found_part
+            found, part = end, term
+    return found, part
 
 
 @inlined
@@ -558,7 +554,10 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
     word, keys, tally = scratch.word, scratch.keys, scratch.tally
     units, last = scratch.units, scratch.last
     end, size = _spell_at(position, length, tables, scratch)
-    end, state, part = _identify(end, size, length, tables, scratch)
+    state = hash_word(word, size)
+    part = _part(tables, state)
+    if part >= OPENS:
+        end, part = _longest_term(end, size, length, tables, scratch)
     is_known = part == GROUP or has_bit(tables.vocabulary, vocabulary_bit(state))
     whole = _rejoin(position, size, is_known, tables, scratch)
     if whole:
