@@ -28,10 +28,10 @@ nearer to what a new site will see than those of the sets it was trained on.
 
 Hashes of characters, words and what stands around them, one weight per feature and head, added up.
 Disguised words (look-alike letters, digits and signs for letters, spaces, invisible characters,
-repeated letters) are read as what they were meant to be. Listed terms for groups of people are
-read as one and the same word, so that what is learnt of one holds for all.
-About 2,500 words have a part (they deny, praise, disparage, threaten, tell, condemn, name a group
-or a thing), and the order of up to four of these is a feature too.
+repeated letters) are read as what they were meant to be. Listed terms for groups of people, of
+several words too, are read as one and the same word, so that what is learnt of one holds for all.
+About 7,500 words and terms have a part (they deny, praise, disparage, threaten, tell, condemn, name
+a group or a thing), and the order of up to four of these is a feature too.
 Each head combines linear models of several kinds of label (see `training/datasets/formats.py`),
 on comments that those had not seen, which calibrates it too.
 
@@ -42,8 +42,8 @@ on comments that those had not seen, which calibrates it too.
   thread are not looked at.
 - A slur quoted in order to condemn it, or used by a group of itself, is often held.
 - Swearing without a victim scores as unwanted, because raters of the training sets called it so.
-- Groups whose names are not in the list (`training/words/groups.txt`), or are spelt in several
-  words, are words like any other: there the model may have learnt that a name alone is suspect.
+- Groups whose names are not in the list (`training/words/groups.txt`) are words like any other:
+  there the model may have learnt that a name alone is suspect.
 - News comments and comments of other kinds than the training sets are judged clearly less well
   than talk pages: see the figures, set by set.
 - Dialects are a known weakness of the tweets used, whose raters marked African-American English
@@ -164,11 +164,10 @@ def _identities(identities: Mapping[str, Any]) -> Iterator[str]:
         "Sentences that no model is trained on, with every group in the same place: how well "
         "hateful and harmless ones are told apart, and the widest gap between two groups in the "
         "share of harmless ones at or above one half; with words that are new to the model, and "
-        "with words that it knows. Not all terms are read as one and the same word: those of "
-        "several words are not.\n"
+        "with words that it knows.\n"
     )
-    yield "| words | head | AUC | gap | gap, terms of several words included |"
-    yield "|---|---|---|---|---|"
+    yield "| words | head | AUC | gap |"
+    yield "|---|---|---|---|"
     for words, heads in identities.items():
         for head, figures in heads.items():
             row = " | ".join(_interval(figure) for figure in figures.values())
@@ -181,10 +180,17 @@ def _measured(path: Path, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
     return content if content.get("recipe") == metadata["name"] else None
 
 
+def _note(content: Mapping[str, Any]) -> Iterator[str]:
+    """What has to be known of the measurement: that it was made before the recipe changed."""
+    if "note" in content:
+        yield f"{content['note']}\n"
+
+
 def _left_out(content: dict[str, Any] | None) -> Iterator[str]:
     if not content:
         return
     yield "\n## Figures of sets left out\n"
+    yield from _note(content)
     yield (
         "Each set judged by a model of all the others, that is by one that has seen no comment of "
         "its kind.\n"
@@ -207,6 +213,7 @@ def _ablation(content: dict[str, Any] | None) -> Iterator[str]:
     if not content:
         return
     yield "\n## What each family of features gives\n"
+    yield from _note(content)
     yield (
         "One task at a time, without combining them, each third of the comments judged by models "
         "of the others; in brackets 95 % bootstrap intervals. *Toxic*: AUC on talk pages. "

@@ -7,16 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from moderation.classifier.features import GROUP, PERSON
 from moderation.classifier.prediction import REJECT, Document, Reason
 from training.inflection import inflect
 from training.records import Record
-from training.words import marked, read
+from training.words import read
 
 TEMPLATES = "templates"
 DISGUISED = "disguised"
 
-TEMPLATE_CALIBRATION, DISGUISED_CALIBRATION = 0.4, 0.3
+TEMPLATE_CALIBRATION, DISGUISED_CALIBRATION = 0.2, 0.3
 
 NAMED, LOWER_CASE = 0.3, 0.3
 MISSPELT = 0.1
@@ -128,14 +127,12 @@ def _document(
 class Crossed:
     """Sentences with each group in the same place.
 
-    `texts`: sentences x groups. `hateful`: of each sentence. `groups`: their names. `folded`:
-    whether the classifier reads all of a group's words as the group.
+    `texts`: sentences x groups. `hateful`: of each sentence. `groups`: their names.
     """
 
     texts: list[list[str]]
     hateful: list[bool]
     groups: list[str]
-    folded: list[bool]
 
 
 def crossed(times: int, seed: int, *, known_words: bool) -> Crossed:
@@ -159,9 +156,7 @@ def crossed(times: int, seed: int, *, known_words: bool) -> Crossed:
                 row.append(content.fill(named, random.Random(f"{seed}/{number}")))
             texts.append(row)
             hateful.append(pattern["kind"] == "hateful")
-    terms = {word for word, part in marked().items() if part in (GROUP, PERSON)}
-    folded = [terms.issuperset(re.findall("[a-z]+", form[1].lower())) for form in forms]
-    return Crossed(texts, hateful, [form[1] for form in forms], folded)
+    return Crossed(texts, hateful, [form[1] for form in forms])
 
 
 def _groups(content: Content) -> Iterator[tuple[str, str, str]]:

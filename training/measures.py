@@ -124,8 +124,7 @@ def identities(log_odds: Callable[[Sequence[Document]], Floats], seed: int) -> d
             scores = margins[:, :, HEADS.index(head)]
             found.setdefault(words, {})[head] = {
                 "auc": _over_sentences(hateful, scores, _pooled_auc, seed),
-                "gap": _over_sentences(hateful, scores[:, crossed.folded], _gap, seed),
-                "gap with terms that are not folded": _over_sentences(hateful, scores, _gap, seed),
+                "gap": _over_sentences(hateful, scores, _gap, seed),
             }
     return found
 

@@ -16,6 +16,7 @@ from moderation.classifier.features import (
     BLOCKS,
     BUCKET_BITS,
     BUCKETS,
+    GROUP,
     NO_PART,
     SEGMENTS,
     WHOLE,
@@ -29,10 +30,10 @@ from moderation.classifier.features import (
     marked_words,
     scan,
 )
-from moderation.classifier.hashing import bitmap, ranked
+from moderation.classifier.hashing import bitmap, hash_word, ranked
 from moderation.classifier.prediction import Document
 from moderation.classifier.scoring import LARGEST_IDF, WHOLE_VALUE
-from moderation.classifier.spelling import VOCABULARY_BITS
+from moderation.classifier.spelling import VOCABULARY_BITS, vocabulary_bit
 from training import folding, words
 
 CHUNK = 2048
@@ -117,12 +118,21 @@ def _documents(X: Any) -> list[Document]:
 def _tables(
     documents: Sequence[Document], common: int, parts: Sequence[int], progress: Progress
 ) -> Tables:
-    """The folding table, and the vocabulary of the documents."""
+    """The folding table, and the vocabulary of the documents. Words that name groups are in it
+    although the documents have the group in their place: "queer" is not to be read as "quer"."""
     marked = {word: part for word, part in words.marked().items() if part in parts}
     nothing = bitmap(np.zeros(0, int), VOCABULARY_BITS)
     bare = Tables(*folding.build(), nothing, *marked_words(marked))
     frequency = word_frequencies(documents, bare, progress)
-    return bare._replace(vocabulary=bitmap(np.flatnonzero(frequency >= common), VOCABULARY_BITS))
+    named = {word for term, part in marked.items() if part == GROUP for word in term.split()}
+    places = np.concatenate([np.flatnonzero(frequency >= common), _vocabulary_places(named)])
+    return bare._replace(vocabulary=bitmap(places, VOCABULARY_BITS))
+
+
+def _vocabulary_places(names: Iterable[str]) -> npt.NDArray[np.int64]:
+    codes = [np.array([ord(letter) for letter in name], np.uint32) for name in sorted(names)]
+    bits = [int(vocabulary_bit(np.uint64(hash_word(word, len(word))))) for word in codes]
+    return np.array(bits, np.int64)
 
 
 def word_frequencies(

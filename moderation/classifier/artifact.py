@@ -23,7 +23,7 @@ from moderation.classifier.parameters import HEADS, Parameters
 from moderation.classifier.pipeline import Classifier
 from moderation.classifier.spelling import VOCABULARY_BITS
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the features change: a model means nothing to features it was not trained on."""
 
 _ENTRY = "moderation"

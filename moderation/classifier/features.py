@@ -21,6 +21,7 @@ from moderation.classifier.folding import (
     IGNORED,
     MARK,
     PAGE,
+    SPACE,
     TARGET_MASK,
 )
 from moderation.classifier.hashing import (
@@ -73,7 +74,8 @@ _VOCABULARY_SHIFT = np.uint64(BUCKET_BITS - VOCABULARY_BITS)
     _NUMBER_SEED, _NOT_SEED, _YOU_SEED, _GROUP_SEED, _BEFORE_GROUP_SEED, _EDGE_SEED, _ROLE_SEED,
 ) = (seed(number) for number in range(2, 15))  # fmt: skip
 
-_EDGE = np.uint64(32)
+_EDGE = _BLANK = np.uint64(32)
+_A, _N = 0x61, 0x6E
 _COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP = 0x3A, 0x2F, 0x21, 0x3F, 0x2E
 _AT, _HASH, _UNDERSCORE, _HYPHEN = 0x40, 0x23, 0x5F, 0x2D
 _DOUBLE_QUOTE, _OPENING, _CLOSING = 0x22, 0x201C, 0x201D
@@ -82,6 +84,7 @@ _SAID_BITS = 4096
 _FEATURES, _UNITS, _WORD_COUNT, _KNOWN, _REPEATS = range(5)
 _START, _LENGTH, _UNIT, _WAS_KNOWN = range(4)
 
+_LONGEST_TERM = 4  # in words
 _NEAR = 4  # how many words "not", "you" or a group of people reach
 _ANY_PART, _REACH = 3, 7  # place of the last marked word in `near`, how many words it reaches
 
@@ -91,7 +94,8 @@ class Tables(NamedTuple):
 
     `page_of`, `pages`: see `folding`. `vocabulary`: bitmap of common words. `marked`:
     open-addressing table of the hashes of words with a part of their own (uint64, 0 for empty), a
-    power of two of slots; `parts`: the part of each (uint8).
+    power of two of slots; `parts`: the part of each (uint8), and `OPENS` for the first word of a
+    term of several.
     """
 
     page_of: npt.NDArray[np.uint16]
@@ -108,21 +112,27 @@ class Tables(NamedTuple):
 like (a group with the term before it), words that praise, that disparage, that say hatred or harm,
 what should or will be, what is said, what condemns, things and trades."""
 
+OPENS = 128
+"""Added to the part of a word: terms of several words start with it."""
+
 _STOP_ROLE, _QUOTE_ROLE = NO_PART + 1, NO_PART + 2
 
 
 def marked_words(
     words: Mapping[str, int],
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
-    """`Tables.marked` and `Tables.parts` for words in lower case without apostrophes."""
-    slots = 1 << (4 * len(words)).bit_length()
+    """`Tables.marked` and `Tables.parts` for words in lower case without apostrophes, and for terms
+    of up to `_LONGEST_TERM` of them with spaces between."""
+    opening = {term.split()[0] for term in words if " " in term}
+    found = {**dict.fromkeys(opening, NO_PART), **words}
+    slots = 1 << (4 * len(found)).bit_length()
     marked, parts = np.zeros(slots, np.uint64), np.full(slots, NO_PART, np.uint8)
-    for word, part in sorted(words.items()):
+    for word, part in sorted(found.items()):
         state = np.uint64(hash_word(np.array([ord(c) for c in word], np.uint32), len(word)))
         slot = first_slot(state, slots)
         while marked[slot] != 0:
             slot = (slot + 1) % slots
-        marked[slot], parts[slot] = state, part
+        marked[slot], parts[slot] = state, part | (OPENS if word in opening else 0)
     return marked, parts
 
 
@@ -280,13 +290,18 @@ def _magnitude(value):  # type: ignore[no-untyped-def]
 
 @callee
 def _whole(codes, scratch, length, keys, count):  # type: ignore[no-untyped-def]
-    """Write the properties of the whole text; return the number of features so far."""
+    """Write the properties of the whole text; return the number of features so far. Terms for
+    groups of people do not count: none of them is longer than another."""
     symbols, kinds, source = scratch.symbols, scratch.kinds, scratch.source
     words, repeats = scratch.tally[_WORD_COUNT], scratch.tally[_REPEATS]
+    total = length
     capitals = letters = digits = marks = loud = asking = links = foreign = fancy = 0
     pictures = runs = names = tags = dots = joints = 0
     for position in range(length):
         kind, symbol = kinds[position], symbols[position]
+        if kind == IGNORED:
+            total -= 1
+            continue
         capitals += kind == CAPITAL
         digits += kind == DIGIT
         if is_letter(kind):
@@ -313,17 +328,17 @@ def _whole(codes, scratch, length, keys, count):  # type: ignore[no-untyped-def]
         )
     levels = (
         _level(capitals, letters),
-        _level(digits, length),
-        _level(marks, length),
-        _level(foreign, length),
+        _level(digits, total),
+        _level(marks, total),
+        _level(foreign, total),
         min(_magnitude(loud), 4),
         min(_magnitude(asking), 3),
         min(_magnitude(links), 4),
-        _magnitude(length),
-        _level(links * 20, length),
-        _level(words, length),
-        _level(fancy, length),
-        _level(pictures, length),
+        _magnitude(total),
+        _level(links * 20, total),
+        _level(words, total),
+        _level(fancy, total),
+        _level(pictures, total),
         min(_magnitude(pictures - runs), 5),
         min(_magnitude(runs), 4),
         min(_magnitude(names), 3),
@@ -493,6 +508,34 @@ def _remember(state, part, scratch):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def _fold_term(start, end, scratch):  # type: ignore[no-untyped-def]
+    """Take a term for a group out of the properties of the whole text."""
+    scratch.kinds[start:end] = IGNORED
+
+
+@callee
+def _longest_term(end, size, length, tables, scratch):  # type: ignore[no-untyped-def]
+    """(end, part) of the longest listed term that starts with the word just read, else of it."""
+    symbols, kinds, rest = scratch.symbols, scratch.kinds, scratch.word[size:]
+    state = hash_word(scratch.word, size)
+    found, part = end, _part(tables, state) & ~OPENS
+    for _ in range(_LONGEST_TERM - 1):
+        start = end + 1
+        if start >= length or not is_word(kinds[start]):
+            break
+        if kinds[end] != SPACE and symbols[end] != _HYPHEN:
+            break
+        end = word_end(symbols, kinds, start, length)
+        state = step(state, _BLANK)
+        for place in range(spell(symbols, kinds, start, end, tables.vocabulary, rest)):
+            state = step(state, np.uint64(rest[place]))
+        term = _part(tables, state) & ~OPENS
+        if term != NO_PART:
+            found, part = end, term
+    return found, part
+
+
+@inlined
 def _spell_at(position, length, tables, scratch):  # type: ignore[no-untyped-def]
     """Spell the word at `position`; return (its end in the text, its length)."""
     symbols, kinds, word = scratch.symbols, scratch.kinds, scratch.word
@@ -500,7 +543,9 @@ def _spell_at(position, length, tables, scratch):  # type: ignore[no-untyped-def
     if end > position:
         return end, spell_spaced(symbols, position, end, word)
     end = word_end(symbols, kinds, position, length)
-    return end, spell(symbols, kinds, position, end, tables.vocabulary, word)
+    size = spell(symbols, kinds, position, end, tables.vocabulary, word)
+    # "An" is read as "a", which else would tell groups of people apart.
+    return end, 1 if size == 2 and word[0] == _A and word[1] == _N else size
 
 
 @inlined
@@ -510,18 +555,22 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
     units, last = scratch.units, scratch.last
     end, size = _spell_at(position, length, tables, scratch)
     state = hash_word(word, size)
-    is_known = has_bit(tables.vocabulary, vocabulary_bit(state))
+    part = _part(tables, state)
+    if part >= OPENS:
+        end, part = _longest_term(end, size, length, tables, scratch)
+    is_known = part == GROUP or has_bit(tables.vocabulary, vocabulary_bit(state))
     whole = _rejoin(position, size, is_known, tables, scratch)
     if whole:
         size, state, is_known = whole, hash_word(word, whole), True
+        part = _part(tables, state) & ~OPENS
         tally[_UNITS] = last[_UNIT]
         scratch.recent[2] = scratch.recent[1]
     unit = tally[_UNITS]
-    part = _part(tables, state)
     follows = scratch.recent[2] == _GROUP_SEED and unit == last[_UNIT] + 1
     if follows and part in (GROUP, PERSON):
         # "black women", "deaf people": one group.
         units[unit - 1, 2] = scratch.source[end - 1] + 1
+        _fold_term(last[_START] + last[_LENGTH], end, scratch)
         last[_START], last[_LENGTH] = position, end - position
         return end
     if not whole:
@@ -530,6 +579,7 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
     count = tally[_FEATURES]
     if part == GROUP:
         state, is_known = _GROUP_SEED, True
+        _fold_term(position, end, scratch)
     else:
         count = _grams(word, size, scratch.padded, keys, count)
     keys[count] = feature(WORDS, state)

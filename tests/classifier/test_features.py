@@ -33,6 +33,9 @@ MARKED = {
     "martians": GROUP,
     "venusian": GROUP,
     "venusians": GROUP,
+    "outer martian": GROUP,
+    "hard of hearing": GROUP,
+    "people of mars": GROUP,
     "people": PERSON,
     "hateful": HATE,
     "not": NOT,
@@ -226,6 +229,26 @@ def test_the_end_of_a_sentence_and_a_quotation_are_parts() -> None:
 def test_what_belongs_to_a_group_is_read_as_the_group(named: str) -> None:
     for block in (CHARACTERS, WORDS, CONTEXT, ROLES):
         assert features(f"I saw {named} today", block) == features("I saw martians today", block)
+
+
+@pytest.mark.parametrize(
+    "named", ["hard of hearing", "Hard-of-Hearing people", "outer m4rtian", "people of Mars"]
+)
+def test_a_term_of_several_words_is_read_as_the_group(named: str) -> None:
+    for block in (CHARACTERS, WORDS, CONTEXT, ROLES, WHOLE):
+        assert features(f"I saw {named} today", block) == features("I saw martians today", block)
+
+
+@pytest.mark.parametrize("near", ["hard of", "hard, of hearing", "hard of  hearing", "people of"])
+def test_part_of_such_a_term_is_words(near: str) -> None:
+    assert features(f"I saw {near} today", WORDS) > features("I saw today", WORDS)
+    assert features(near, ROLES) == set()
+
+
+def test_no_group_is_longer_or_louder_than_another() -> None:
+    texts = ["A martian is loud.", "An OUTER MARTIAN is loud.", "A Venusian-Martian is loud."]
+    for block in (CHARACTERS, WORDS, CONTEXT, ROLES, WHOLE):
+        assert len({frozenset(features(text, block)) for text in texts}) == 1
 
 
 def test_people_who_are_no_group_are_a_word() -> None:

@@ -50,11 +50,13 @@ def test_a_card_shows_measurements_of_its_own_recipe_only(
     trained: Path, ablated: dict, without_sets: dict, tmp_path: Path
 ) -> None:
     model = load(trained / "model.safetensors")
-    for name, found in (("left_out", without_sets), ("ablation", ablated)):
+    noted = ablated | {"note": "Of the model before."}
+    for name, found in (("left_out", without_sets), ("ablation", noted)):
         (tmp_path / f"{name}.json").write_text(json.dumps(found))
     shown = model_card(model, tmp_path)
     assert "| shop | reject | 240 | 120 |" in shown.split("## Figures of sets left out")[1]
     assert "| words only |" in shown
+    assert shown.count("Of the model before.") == 1
     shipped = model_card(model)
     assert "## Figures of sets left out" not in shipped
     assert "| words only |" not in shipped

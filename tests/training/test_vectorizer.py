@@ -57,6 +57,13 @@ def test_a_text_does_not_depend_on_those_beside_it() -> None:
     np.testing.assert_array_equal(together, alone)
 
 
+def test_words_that_name_groups_are_not_read_as_other_words() -> None:
+    texts = ["I saw refugees", "I saw muslims", "I saw refuges", "I saw refuges"]
+    found = CommentVectorizer(least_frequency=1, common=2).fit_transform(texts).toarray()
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).any()
+
+
 def test_only_frequent_features_are_kept() -> None:
     few = CommentVectorizer(least_frequency=3).fit(TEXTS)
     many = CommentVectorizer(least_frequency=1).fit(TEXTS)

@@ -27,6 +27,12 @@ _LISTS = {
 }
 """Slots of `vocabulary.toml` whose words have a part, and the forms in which they have it."""
 
+_PEOPLE = (
+    *("person", "people", "man", "men", "woman", "women", "boy", "boys", "girl", "girls"),
+    *("kid", "kids", "child", "children", "adult", "adults", "student", "students"),
+)
+"""Who may be named as one of a group by what comes after (see `groups.txt`)."""
+
 
 def read(name: str) -> dict[str, Any]:
     """One of the TOML files here."""
@@ -49,7 +55,14 @@ def marked() -> dict[str, int]:
 
 
 def groups() -> list[str]:
-    """Terms for groups of people, plurals included."""
+    """Terms for groups of people, plurals included, with spaces between the words of a term."""
     lines = files(__name__).joinpath("groups.txt").read_text("utf-8").splitlines()
-    terms = [term for line in lines if not line.startswith("#") for term in line.split()]
-    return terms + [f"{term}s" for term in terms if not term.endswith(("s", "men"))]
+    terms: list[str] = []
+    tails: list[str] = []
+    for line in lines:
+        if not line.startswith("#"):
+            named = tails if line.startswith("+") else terms
+            named += line.removeprefix("+").split()
+    terms += [f"{term}s" for term in terms if not term.endswith(("s", "men"))]
+    terms += [f"{person}_{tail}" for person in _PEOPLE for tail in tails]
+    return [term.replace("_", " ") for term in terms]
