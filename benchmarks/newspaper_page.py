@@ -23,6 +23,8 @@ class Paper:
     reason: str
     words: str
     colour: str
+    counts: Sequence[int] = COUNTS
+    """Of decisions, after which it trains."""
 
 
 NEWS = ("civil_toxic_spans", "fox_news_comments")
@@ -51,6 +53,15 @@ PAPERS = (
         "spam",
         "Instagram, spam",
         "#3a7d44",
+    ),
+    Paper(
+        "cipher",
+        Site("", "davidson_tweets", ("davidson_tweets",), 1, (), cipher=True),
+        None,
+        "abuse",
+        "Tweets, in a cipher",
+        "#7a4f9a",
+        (0, 100, 200, 400, 800),
     ),
 )
 
