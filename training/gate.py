@@ -188,6 +188,7 @@ def judge(
     guard: Guard | None = None,
     seed: int = 0,
     goal: float | None = None,
+    all_seen: bool = False,
     notes: Sequence[str] = (),
 ) -> Verdict:
     """Whether the candidate should take the current model's place.
@@ -197,9 +198,11 @@ def judge(
             current model was not trained on either: see `blocks`.
         guard: sentences on which it may not be worse; None for the standard ones.
         goal: of what is approved automatically, the share that should be right.
+        all_seen: whether nothing was published without a person's word since the first of the
+            later decisions.
         notes: what else the reader of the verdict should know, such as `straddling`.
     """
-    asked, cautions = _ask(current, trials)
+    asked, cautions = _ask(current, trials, all_seen=all_seen)
     later = sum(len(trial.later) for trial in trials)
     figures: dict[str, Any] = {
         "current": current.version,
@@ -235,7 +238,7 @@ def judge(
     )
 
 
-def _ask(current: Model, trials: Sequence[Trial]) -> tuple[Asked, list[str]]:
+def _ask(current: Model, trials: Sequence[Trial], *, all_seen: bool) -> tuple[Asked, list[str]]:
     """Both models' answers about what may be compared, and what to know about it."""
     later = [label for trial in trials for label in trial.later]
     places, weights = weighed(later, imports=True)
@@ -244,7 +247,9 @@ def _ask(current: Model, trials: Sequence[Trial]) -> tuple[Asked, list[str]]:
     theirs = _answers(trials, places)
     labels = np.array([label.unwanted >= 0.5 for label in chosen], float)
     groups = _groups(chosen)
-    keep, cautions = _on_both_sides(chosen, ours[0], theirs[0])
+    keep, cautions = np.ones(len(chosen), bool), []
+    if not all_seen:
+        keep, cautions = _on_both_sides(chosen, ours[0], theirs[0])
     if len(chosen) < len(later):
         cautions.append(
             f"{_count(len(later) - len(chosen), 'later decision')} did not count here: corrections "

@@ -6,6 +6,7 @@ leaves what decides alone.
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from heapq import nlargest
 from itertools import count
@@ -19,7 +20,8 @@ from moderation.classifier.adaptation import Adaptation, adapted
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import SECOND, now_ms
 from moderation.db import Database
-from moderation.learning import goals, labels, operating_points, site_models, training_runs
+from moderation.domain import Selection
+from moderation.learning import audits, goals, labels, operating_points, site_models, training_runs
 from moderation.learning.goals import Evidence
 from moderation.learning.labels import Labelled
 from moderation.learning.site_models import NewModel
@@ -93,6 +95,7 @@ def _retrain(database: Database, scorer: Scorer, run: Run, tell: "_Telling") -> 
         labelled = nlargest(
             MOST_LABELS, labels.effective(connection, run.site_id), key=attrgetter("at")
         )
+        published = audits.last_published_unseen(connection, run.site_id)
     why_not = _too_few(labelled)
     if why_not:
         _end(database, run, State.DONE, why_not)
@@ -100,7 +103,7 @@ def _retrain(database: Database, scorer: Scorer, run: Run, tell: "_Telling") -> 
     present = scorer.for_site(database, site.current) or general
     # A current model that cannot be used decides nothing, and has nothing to defend.
     seen = current.last_label_id if current and present is not general else 0
-    made = _make(general, present, labelled, tell, site=site, seen=seen)
+    made = _make(general, present, labelled, tell, site=site, seen=seen, published=published)
     _keep(database, general, run, site, made)
 
 
@@ -112,6 +115,7 @@ def _make(
     *,
     site: SiteRef,
     seen: int,
+    published: int,
 ) -> _Made:
     now = now_ms()
     name = site.name[:_NAME_LENGTH]
@@ -140,12 +144,26 @@ def _make(
         adapted(general, adaptation),
         trials,
         goal=site.settings.approve_precision,
+        all_seen=published < _first_held(blocks),
         notes=(*_limited(share), *gate.straddling(blocks)),
     )
     evidence = _evidence(labelled, like_it, site, tell)
     tell("storing the model", _WEIGHED)
     last = max(label.label_id for label in labelled)
     return _Made(adaptation, verdict, evidence, len(labelled), last)
+
+
+def _first_held(blocks: Sequence[gate.Block]) -> float:
+    """When the first of the held comments came in by which a candidate is judged."""
+    return min(
+        (
+            label.created_at
+            for block in blocks
+            for label in block.later
+            if label.selection is Selection.HELD
+        ),
+        default=math.inf,
+    )
 
 
 def _limited(share: float) -> tuple[str, ...]:
