@@ -4,7 +4,8 @@ The general model is where the fit starts from and what it is drawn back to: wit
 changes. The factors of its heads always follow the labels a little; how far they, and weights of
 the site's own, may move is found from what labels say of one another across pages and times:
 several moves are averaged, each with the share that it earns where it did not see the labels, and
-the least of them has a head start.
+the least of them has a head start. Anchors, invented sentences that should be judged as before, are
+fitted beside the labels (learning without forgetting, Li and Hoiem 2016).
 """
 
 import math
@@ -67,7 +68,8 @@ MOST_ANCHORS = 20
 a group of people has: a site's own weights are of what only the site says."""
 
 LEAST_ANCHORED, ANCHORED = 3000.0, 3.0
-"""How many labels all anchors together count for: at least, and for each label."""
+"""How many labels all anchors together count for: at least, and for each of the labels, so that
+many of these do not outweigh them."""
 
 _TOLERANCE, _MOST_WALKS = 0.05, 15
 _NEWTON_STEPS, _FIXED = 30, 1e-6
@@ -349,16 +351,17 @@ def _started(table: _Table, weights: Floats) -> _Sum:
     line = _calibration(table.general[:, _REJECT], table.shares, weights)
     if not _both(table.shares, weights):
         return _Sum(line.factor * _UNMOVED, np.zeros(len(table.idf)), line.shift)
-    return _anchored(table, weights, line, [START.heads * line.factor] * len(HEADS))
+    return _anchored(table, weights, line, np.full(len(HEADS), START.heads * line.factor))
 
 
 def _moved(table: _Table, weights: Floats, move: Move, sizes: Floats) -> _Sum:
     """The general model as it is, moved as the labels have it."""
-    own = move.features * sizes if move.features else []
-    return _anchored(table, weights, _Line(1.0, 0.0), [*own, *[move.heads] * len(HEADS)])
+    own = move.features * sizes if move.features else np.zeros(0)
+    heads = np.full(len(HEADS), move.heads)
+    return _anchored(table, weights, _Line(1.0, 0.0), np.append(own, heads))
 
 
-def _anchored(table: _Table, weights: Floats, line: _Line, sizes: Sequence[float]) -> _Sum:
+def _anchored(table: _Table, weights: Floats, line: _Line, sizes: Floats) -> _Sum:
     """The general log-odds on a line, moved as the labels have it where the anchors do not hold
     them. `sizes`: of weights of the site's features, or of none, and of the heads' factors."""
     anchors = len(table.offsets) - len(weights)
@@ -374,10 +377,11 @@ def _anchored(table: _Table, weights: Floats, line: _Line, sizes: Sequence[float
         tol=_TOLERANCE,
         max_iter=_MOST_WALKS,
     )
-    own, added = np.split(found.weights[:-1].astype(float), [-len(HEADS)])
+    moved = found.weights[:-1].astype(float)
+    added = moved[-len(HEADS) :]
     return _Sum(
         line.factor * _UNMOVED + added,
-        own if has_features else np.zeros(len(table.idf)),
+        moved[: -len(HEADS)] if has_features else np.zeros(len(table.idf)),
         line.shift + found.intercept - table.centre @ added,
     )
 

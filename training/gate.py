@@ -29,7 +29,7 @@ FIRST, BLOCKS = 0.4, 3
 """The share of the labels, the earliest, by which nothing is judged, and in how many blocks the
 others are judged, each by a model that was trained on what came before it."""
 
-LEAST_OF_A_CLASS = 20
+LEAST_OF_A_CLASS = 10
 """Fewer later decisions of a kind cannot tell two models apart."""
 
 LEAST_GROUPS = 30
@@ -247,9 +247,7 @@ def _ask(current: Model, trials: Sequence[Trial], *, all_seen: bool) -> tuple[As
     theirs = _answers(trials, places)
     labels = np.array([label.unwanted >= 0.5 for label in chosen], float)
     groups = _groups(chosen)
-    keep, cautions = np.ones(len(chosen), bool), []
-    if not all_seen:
-        keep, cautions = _on_both_sides(chosen, ours[0], theirs[0])
+    keep, cautions = _on_both_sides(chosen, ours[0], theirs[0], all_seen=all_seen)
     if len(chosen) < len(later):
         cautions.append(
             f"{_count(len(later) - len(chosen), 'later decision')} did not count here: corrections "
@@ -293,14 +291,14 @@ def _groups(chosen: Sequence[Labelled]) -> npt.NDArray[Any]:
 
 
 def _on_both_sides(
-    chosen: Sequence[Labelled], ours: Floats, theirs: Floats
+    chosen: Sequence[Labelled], ours: Floats, theirs: Floats, *, all_seen: bool
 ) -> tuple[npt.NDArray[np.bool_], list[str]]:
     """What is compared. Where nobody looked at what was published, the present model's mistakes
     below its threshold are unknown, and those of the candidate are not: what is left are comments
     that both would have held."""
     keep = np.ones(len(chosen), bool)
     held = np.array([label.selection is Selection.HELD for label in chosen], bool)
-    if not held.any() or any(label.selection is Selection.AUDIT for label in chosen):
+    if all_seen or not held.any() or any(label.selection is Selection.AUDIT for label in chosen):
         return keep, []
     lowest = np.quantile(ours[held], 0.01)
     if lowest < _NEARLY_ALL:

@@ -210,6 +210,19 @@ class TestTheVerdict:
         assert not verdict.promote
         assert any("did not count" in sentence for sentence in verdict.sentences)
 
+    def test_where_all_was_seen_all_that_was_held_is_compared(self) -> None:
+        """A candidate that gives less to all would have held fewer at the same threshold."""
+        current, candidate, later = world(1, candidate=4.5)
+        candidate = Known("new", {text: p / 10 for text, p in candidate._scores.items()})
+        candidate._scores |= {"kind": 0.1, "rude": 0.9}
+        later = [one for one in later if current._scores[one.text] >= 0.1]
+
+        some, every = (judged(current, candidate, later, all_seen=seen) for seen in (False, True))
+
+        assert some.figures["later"] < every.figures["later"] == len(later)
+        assert any("both would have held" in sentence for sentence in some.sentences)
+        assert not any("both would have held" in sentence for sentence in every.sentences)
+
     def test_ties_are_no_trouble(self) -> None:
         current, _, later = world(1)
         flat = Known("new", dict.fromkeys((one.text for one in later), 0.5))
