@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Self
 
 from moderation.classifier.features import GROUP, PERSON
@@ -138,7 +139,8 @@ class Crossed:
     folded: list[bool]
 
 
-def anchors(seed: int = 0) -> list[Document]:
+@cache
+def anchors(seed: int = 0) -> tuple[Document, ...]:
     """Sentences of every kind that are there to say the same before and after a site's labels: of
     the first half of the templates `EACH` times, and `CROSSED` of them, about people, with every
     group in the same place. The other half, and its words, are for `checks`."""
@@ -158,12 +160,13 @@ def anchors(seed: int = 0) -> list[Document]:
             Document(content.fill(_named(text, form), random.Random(drawn)))
             for form in _groups(vocabulary)
         ]
-    return found
+    return tuple(found)
 
 
-def group_names() -> list[str]:
+@cache
+def group_names() -> tuple[str, ...]:
     """What groups of people are called: one, several, as an adjective."""
-    return [name for form in _groups(Content.read("vocabulary.toml")) for name in form]
+    return tuple(name for form in _groups(Content.read("vocabulary.toml")) for name in form)
 
 
 def checks(seed: int) -> tuple[list[Document], list[bool]]:
