@@ -54,6 +54,10 @@ Mean over histories of the AUC gained over the general model, with its 95 % inte
 histories); and that of the worst history. Constants of the method were chosen by the first table's
 sites and never by the second's. With few histories and few later comments a gain is as uncertain as
 its interval says; a worst history even more so.
+
+**All but the rows of the cipher were measured before there were
+[anchors](decisions/0018-adaptation.md#anchors).** With them models learn a little slower and forget
+less: figures of single histories are in the decision.
 """
 
 _COST = """

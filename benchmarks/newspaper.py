@@ -38,7 +38,7 @@ from sqlalchemy import func, select
 from benchmarks import adaptation, newspaper_page, servers
 from benchmarks.adaptation import Comments
 from benchmarks.load import BenchmarkError
-from benchmarks.newspaper_page import PAPERS, Paper
+from benchmarks.newspaper_page import COUNTS, PAPERS, Paper
 from moderation import site_settings
 from moderation.access import accounts, tokens
 from moderation.classifier import artifact
@@ -56,7 +56,6 @@ from moderation.running.redis_server import RedisServer
 from moderation.schemas import prose
 from training import metrics
 
-COUNTS = (0, 100, 200, 500, 1000, 2000, 5000)
 LATER = 3000
 AUDIT_SHARE = 0.05
 """Of what is published by itself; more than a site would draw, because it has fewer comments."""
@@ -95,7 +94,7 @@ def run(name: str, data: Path, models: Path, decisions: int, output: Path) -> No
     adaptation.general(data, models, paper.site.without)  # Trained now, if it was not before.
     model = adaptation.model_path(models, paper.site.without)
     given = adaptation.read(data, paper.site)
-    counts = [count for count in COUNTS if count <= decisions]
+    counts = [count for count in paper.counts if count <= decisions]
     # Not in the system's folder for temporary files: that one may be kept in memory.
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=Path(__file__).parents[1]) as folder,

@@ -1,10 +1,11 @@
 """Fits a site's own weights on top of a general model.
 
 The general model is where the fit starts from and what it is drawn back to: without labels nothing
-changes. The factors of its heads, and of what each kind of feature adds to `reject`, always follow
-the labels a little; how far they, and weights of the site's own, may move is found from what labels
-say of one another across pages and times: several moves are averaged, each with the share that it
-earns where it did not see the labels, and the least of them has a head start.
+changes. The factors of its heads always follow the labels a little; how far they, those of what
+each kind of feature adds to `reject`, and weights of the site's own, may move is found from what
+labels say of one another across pages and times: several moves are averaged, each with the share that it earns where it did not see the labels, and
+the least of them has a head start. Anchors, invented sentences that should be judged as before, are
+fitted beside the labels (learning without forgetting, Li and Hoiem 2016).
 """
 
 import math
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array, hstack, vstack
 from scipy.special import expit, softmax, stdtrit
 
 from moderation.classifier.adaptation import Adaptation, SiteWeights
@@ -25,6 +26,7 @@ from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document
 from moderation.classifier.scoring import KINDS
 from moderation.learning.labels import Labelled
+from training import invented
 from training.logistic import ascend, telling
 from training.softlabels import Floats
 from training.train import quantise
@@ -62,6 +64,14 @@ LEAST_FACTOR = 0.05
 """The general log-odds are scaled, and shifted, as the labels have it: how far before labels, and
 how little may be left of them."""
 
+MOST_ANCHORS = 20
+"""A feature that so many anchors have is the general model's alone, and so is one that the name of
+a group of people has: a site's own weights are of what only the site says."""
+
+LEAST_ANCHORED, ANCHORED = 3000.0, 3.0
+"""How many labels all anchors together count for: at least, and for each of the labels, so that
+many of these do not outweigh them."""
+
 _TOLERANCE, _MOST_WALKS = 0.05, 15
 _NEWTON_STEPS, _FIXED = 30, 1e-6
 _NOTHING = np.zeros((0, 1), np.int8), np.ones(1)
@@ -71,8 +81,7 @@ _REJECT = HEADS.index(REJECT)
 @dataclass(frozen=True, slots=True)
 class Move:
     """How far labels may move the general model: standard deviations, before labels, of what is
-    added to the factors of its heads and of its kinds of features, in units of the factor that
-    scaling left to `reject`, and of the site's own weights."""
+    added to the factors of its heads and of its kinds of features, and of the site's own weights."""
 
     heads: float
     kinds: float
@@ -80,15 +89,17 @@ class Move:
 
 
 START = Move(0.2, 0.0, 0.0)
+"""Scaled and shifted first, as the labels have it; the others are held by anchors instead."""
 MOVES = (
+    Move(0.8, 0.0, 0.0),
     Move(0.8, 0.0, 0.2),
     Move(0.8, 0.0, 0.5),
-    Move(0.4, 0.8, 0.0),
-    Move(0.4, 0.8, 0.1),
+    Move(0.8, 0.8, 0.0),
     Move(0.8, 0.8, 0.2),
     Move(0.8, 0.8, 0.5),
     Move(0.8, 0.8, 1.2),
     Move(0.8, 0.8, 3.0),
+    Move(0.8, 0.8, 6.0),
 )
 
 _LEAST_SHARE = 0.001
@@ -206,10 +217,13 @@ class _Line:
     factor: float
     shift: float
 
+    def __call__(self, log_odds: Floats) -> Floats:
+        return self.factor * log_odds + self.shift
+
 
 class _Table:
-    """Examples as arrays. `general`: log-odds of the heads, and what each kind of feature adds to
-    those of `reject`."""
+    """Examples as arrays, and the anchors below them. `general`: log-odds of the heads, and what each
+    kind of feature adds to those of `reject`."""
 
     def __init__(self, base: Classifier, examples: Sequence[Example]) -> None:
         documents = [example.document for example in examples]
@@ -223,16 +237,35 @@ class _Table:
         self.words = _words(base, documents)
         self.buckets, self.idf = np.zeros(0, np.int64), np.zeros(0, np.uint8)
         self.matrix = csr_array(np.zeros((len(examples), 0), np.float32))
-        if documents:
-            features = CommentVectorizer(
-                features=FEATURES, least_frequency=LEAST_FREQUENCY, tables=base.parameters.tables
-            )
-            self.matrix = csr_array(features.fit_transform(documents))
-            self.buckets, self.idf = features.buckets_, features.idf_
         # Centred, for else what is learnt of a factor is the share of unwanted comments.
         self.centre = self.weights @ self.general / max(self.weights.sum(), 1.0)
-        self.centred = csr_array((self.general - self.centre).astype(np.float32))
-        self.wide = csr_array(hstack([self.matrix, self.centred], format="csr"))
+        if not documents:
+            return
+        features = CommentVectorizer(
+            features=FEATURES, least_frequency=LEAST_FREQUENCY, tables=base.parameters.tables
+        )
+        self.matrix = csr_array(features.fit_transform(documents))
+        self.buckets, self.idf = features.buckets_, features.idf_
+        anchors = invented.anchors()
+        said = np.hstack(base.kinds(anchors))
+        their = csr_array(features.transform(anchors))
+        names = csr_array(features.transform([Document(name) for name in invented.group_names()]))
+        self.is_fixed = (_counts(their) >= MOST_ANCHORS) | (_counts(names) > 0)
+        self.offsets = np.append(self.general[:, _REJECT], said[:, _REJECT])
+        # The share of unwanted comments is the site's, so anchors have an intercept of their own.
+        is_anchor = np.arange(len(self.offsets)) >= len(documents)
+        self.narrow = csr_array(
+            np.column_stack([np.vstack([self.general, said]) - self.centre, is_anchor]).astype(
+                np.float32
+            )
+        )
+        own = vstack([self.matrix, their], format="csr")
+        self.wide = csr_array(hstack([own, self.narrow], format="csr"))
+
+
+def _counts(matrix: csr_array[np.float32]) -> npt.NDArray[np.int64]:
+    """In how many rows each feature is."""
+    return np.bincount(matrix.indices[matrix.data != 0], minlength=matrix.shape[1])
 
 
 def _effective(weights: Floats) -> Floats:
@@ -243,9 +276,9 @@ def _effective(weights: Floats) -> Floats:
 
 def _chosen(table: _Table, progress: Progress) -> tuple[dict[Move, float], _Sum]:
     """The average of all moves, each with the share that the labels speak for; calibrated on what
-    the fits did not see."""
+    the fits did not see, as each of them is."""
     if not _both(table.shares, table.weights):
-        return {START: 1.0}, _fitted(table, table.weights, [START])[0]
+        return {START: 1.0}, _started(table, table.weights)
     moves = (START, *MOVES)
     unseen = np.zeros((len(moves), len(table.shares)))
     for fold in range(FOLDS):
@@ -253,13 +286,18 @@ def _chosen(table: _Table, progress: Progress) -> tuple[dict[Move, float], _Sum]
         sums = _fitted(table, np.where(held, 0.0, table.weights), moves)
         unseen[:, held] = [found(table)[held] for found in sums]
         progress((fold + 1) / (FOLDS + 1))
+    lines = [_calibration(said, table.shares, table.weights) for said in unseen]
+    unseen = np.array([line(said) for line, said in zip(lines, unseen, strict=True)])
     shares = _shares(table, unseen)
     kept = np.flatnonzero(shares >= _LEAST_SHARE)
     shares = shares[kept] / shares[kept].sum()
     line = _calibration(shares @ unseen[kept], table.shares, table.weights)
     chosen = [moves[number] for number in kept]
-    found = _average(_fitted(table, table.weights, chosen), shares).rescaled(line)
-    return dict(zip(chosen, shares.tolist(), strict=True)), found
+    sums = [
+        found.rescaled(lines[number])
+        for number, found in zip(kept, _fitted(table, table.weights, chosen), strict=True)
+    ]
+    return dict(zip(chosen, shares.tolist(), strict=True)), _average(sums, shares).rescaled(line)
 
 
 def _average(sums: Sequence[_Sum], shares: Floats) -> _Sum:
@@ -305,34 +343,63 @@ def _likely_error(gains: Floats, weights: Floats, groups: npt.NDArray[np.int64])
 
 
 def _fitted(table: _Table, weights: Floats, moves: Sequence[Move]) -> list[_Sum]:
-    """The general model, scaled and shifted and moved as the labels have it, once for each move."""
-    general = table.general[:, _REJECT]
-    line = _calibration(general, table.shares, weights)
-    unmoved = np.zeros(len(HEADS) + KINDS)
-    unmoved[_REJECT] = line.factor
-    sizes = telling(table.matrix, table.shares, weights) if _both(table.shares, weights) else None
+    """The general model, moved as the labels have it, once for each move."""
+    if not _both(table.shares, weights):
+        return [_started(table, weights)] * len(moves)
+    sizes = telling(table.matrix, table.shares, weights)
+    sizes[table.is_fixed] = 0.0
+    return [
+        _started(table, weights) if move is START else _moved(table, weights, move, sizes)
+        for move in moves
+    ]
 
-    def fitted(move: Move) -> _Sum:
-        own = np.zeros(table.matrix.shape[1])
-        if sizes is None:
-            return _Sum(unmoved, own, line.shift)
-        factors = line.factor * np.repeat([move.heads, move.kinds], [len(HEADS), KINDS])
-        found = ascend(
-            table.wide if move.features else table.centred,
-            table.shares,
-            weights,
-            np.append(move.features * sizes if move.features else [], factors),
-            offsets=line.factor * general + line.shift,
-            tol=_TOLERANCE,
-            max_iter=_MOST_WALKS,
-        )
-        moved = found.weights.astype(float)
-        if move.features:
-            own = moved[: -len(unmoved)]
-        added = moved[-len(unmoved) :]
-        return _Sum(unmoved + added, own, line.shift + found.intercept - table.centre @ added)
 
-    return [fitted(move) for move in moves]
+def _started(table: _Table, weights: Floats) -> _Sum:
+    """The general model scaled and shifted, its heads moved by `START` in units of the factor that
+    scaling left to `reject`; where labels are of one class, only shifted."""
+    line = _calibration(table.general[:, _REJECT], table.shares, weights)
+    if not _both(table.shares, weights):
+        return _Sum(line.factor * _UNMOVED, np.zeros(len(table.idf)), line.shift)
+    return _anchored(table, weights, line, line.factor * _factor_sizes(START))
+
+
+def _moved(table: _Table, weights: Floats, move: Move, sizes: Floats) -> _Sum:
+    """The general model as it is, moved as the labels have it."""
+    own = move.features * sizes if move.features else np.zeros(0)
+    return _anchored(table, weights, _Line(1.0, 0.0), np.append(own, _factor_sizes(move)))
+
+
+def _factor_sizes(move: Move) -> Floats:
+    return np.repeat([move.heads, move.kinds], [len(HEADS), KINDS])
+
+
+def _anchored(table: _Table, weights: Floats, line: _Line, sizes: Floats) -> _Sum:
+    """The general log-odds on a line, moved as the labels have it where the anchors do not hold
+    them. `sizes`: of weights of the site's features, or of none, and of the factors."""
+    anchors = len(table.offsets) - len(weights)
+    worth = max(LEAST_ANCHORED, ANCHORED * weights.sum())
+    has_features = len(sizes) > _FACTORS
+    offsets = line(table.offsets)
+    found = ascend(
+        table.wide if has_features else table.narrow,
+        np.append(table.shares, expit(offsets[len(weights) :])),
+        np.append(weights, np.full(anchors, worth / anchors)),
+        np.append(sizes, SHIFT_SIZE),
+        offsets=offsets,
+        tol=_TOLERANCE,
+        max_iter=_MOST_WALKS,
+    )
+    moved = found.weights[:-1].astype(float)
+    added = moved[-_FACTORS:]
+    return _Sum(
+        line.factor * _UNMOVED + added,
+        moved[:-_FACTORS] if has_features else np.zeros(len(table.idf)),
+        line.shift + found.intercept - table.centre @ added,
+    )
+
+
+_FACTORS = len(HEADS) + KINDS
+_UNMOVED = np.eye(_FACTORS)[_REJECT]
 
 
 def _calibration(log_odds: Floats, shares: Floats, weights: Floats) -> _Line:

@@ -1,13 +1,14 @@
 """The gate: whether a candidate takes the current model's place.
 
-Both are asked about later decisions than the candidate was trained on. It passes if it is surely
-better at one of the things that count and at none of them worse, there and on a fixed guard set of
-invented sentences. How sure, and what keeps luck from passing: docs/decisions/0020.
+Models made as the candidate is, on the decisions up to some time, are asked about the next ones,
+and so is the current model. The candidate passes if they are surely better at one of the things
+that count and at none of them worse, and it is no worse itself on a fixed guard set of invented
+sentences. How sure, and what keeps luck from passing: docs/decisions/0023.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +25,11 @@ from training.guard import Guard, Model, probabilities
 from training.metrics import Interval
 from training.softlabels import Floats
 
-LATER = 0.3
-"""Share of the labels, the latest, by which a candidate is judged."""
+FIRST, BLOCKS = 0.4, 3
+"""The share of the labels, the earliest, by which nothing is judged, and in how many blocks the
+others are judged, each by a model that was trained on what came before it."""
 
-LEAST_OF_A_CLASS = 20
+LEAST_OF_A_CLASS = 10
 """Fewer later decisions of a kind cannot tell two models apart."""
 
 LEAST_GROUPS = 30
@@ -57,35 +59,64 @@ class Verdict:
     """The same as numbers, with curves; JSON."""
 
 
-def split(labelled: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
-    """The earlier labels, to train on, and the later ones, to judge by.
+class Block(NamedTuple):
+    """Decisions, all later than those that a trial of the candidate is to be trained on."""
 
-    What stands below one page, or says nearly the same, is never on both sides: where it would be,
-    its later part is on neither. Pages are let go of if they would take more than half of the later
-    labels: see `straddling`.
+    earlier: list[Labelled]
+    later: list[Labelled]
+
+
+class Trial(NamedTuple):
+    """A model made as the candidate is, and decisions that it was not trained on."""
+
+    model: Model
+    later: Sequence[Labelled]
+
+
+def blocks(labelled: Sequence[Labelled], seen: int = 0) -> list[Block]:
+    """The labels in blocks of time, each with what is earlier (forward chaining); none where all
+    were labelled at once.
+
+    The current model was trained on labels up to number `seen`, so it is asked about newer ones
+    alone; 0: about all. What stands below one page as something earlier, or says nearly the same,
+    is not asked about. Pages are let go of where they would take more than half of what could be:
+    see `straddling`.
     """
-    ordered = sorted(labelled, key=lambda label: (label.at, label.key))
-    cut = len(ordered) - int(LATER * len(ordered))
-    # What was labelled at the same moment was labelled together.
+    new = sorted(
+        (label for label in labelled if label.label_id > seen),
+        key=lambda label: (label.at, label.key),
+    )
+    old = [label for label in labelled if label.label_id <= seen]
+    cuts = [_cut(new, FIRST + (1 - FIRST) * number / BLOCKS) for number in range(BLOCKS + 1)]
+    found: list[Block] = []
+    for pages in (True, False):
+        groups = together([*old, *new], pages=pages)[len(old) :].tolist()
+        before = set(together([*old, *new], pages=pages)[: len(old)].tolist())
+        found = []
+        for start, end in pairwise(cuts):
+            taken = before.union(groups[:start])
+            later = [new[place] for place in range(start, end) if groups[place] not in taken]
+            if later:
+                found.append(Block(old + new[:start], later))
+        if sum(len(block.later) for block in found) >= (len(new) - cuts[0]) / 2:
+            break
+    return found
+
+
+def _cut(ordered: Sequence[Labelled], share: float) -> int:
+    """The place at which this share is earlier; what was labelled at the same moment was labelled
+    together."""
+    cut = round(share * len(ordered))
     while 0 < cut < len(ordered) and ordered[cut].at == ordered[cut - 1].at:
         cut += 1
-    earlier, after = ordered[:cut], ordered[cut:]
-    for pages in (True, False):
-        groups = together(ordered, pages=pages)
-        seen = set(groups[:cut].tolist())
-        later = [
-            label
-            for label, group in zip(after, groups[cut:].tolist(), strict=True)
-            if group not in seen
-        ]
-        if len(later) >= len(after) / 2:
-            break
-    return earlier, later
+    return cut
 
 
-def straddling(earlier: Iterable[Labelled], later: Iterable[Labelled]) -> tuple[str, ...]:
-    """A sentence if pages are on both sides of the split; none if all is as it should be."""
-    shared = {label.page for label in earlier if label.page} & {label.page for label in later}
+def straddling(given: Iterable[Block]) -> tuple[str, ...]:
+    """A sentence if pages are on both sides of a cut; none if all is as it should be."""
+    shared: set[str] = set()
+    for earlier, later in given:
+        shared |= {label.page for label in earlier if label.page} & {one.page for one in later}
     if not shared:
         return ()
     return (
@@ -152,28 +183,33 @@ class Figure(NamedTuple):
 def judge(
     current: Model,
     candidate: Model,
-    later: Sequence[Labelled],
+    trials: Sequence[Trial],
     *,
     guard: Guard | None = None,
     seed: int = 0,
     goal: float | None = None,
+    all_seen: bool = False,
     notes: Sequence[str] = (),
 ) -> Verdict:
     """Whether the candidate should take the current model's place.
 
     Args:
-        later: labels that neither model was trained on: see `split`.
+        trials: models that stand for the candidate, with later labels than theirs, which the
+            current model was not trained on either: see `blocks`.
         guard: sentences on which it may not be worse; None for the standard ones.
         goal: of what is approved automatically, the share that should be right.
+        all_seen: whether nothing was published without a person's word since the first of the
+            later decisions.
         notes: what else the reader of the verdict should know, such as `straddling`.
     """
-    asked, cautions = _ask(current, candidate, later)
+    asked, cautions = _ask(current, trials, all_seen=all_seen)
+    later = sum(len(trial.later) for trial in trials)
     figures: dict[str, Any] = {
         "current": current.version,
         "candidate": candidate.version,
         "later": len(asked.labels),
         "unwanted": int(asked.labels.sum()),
-        "left_out": len(later) - len(asked.labels),
+        "left_out": later - len(asked.labels),
         "goal": goal or GOAL,
     }
     guard = guarding.standard() if guard is None else guard
@@ -202,15 +238,16 @@ def judge(
     )
 
 
-def _ask(current: Model, candidate: Model, later: Sequence[Labelled]) -> tuple[Asked, list[str]]:
+def _ask(current: Model, trials: Sequence[Trial], *, all_seen: bool) -> tuple[Asked, list[str]]:
     """Both models' answers about what may be compared, and what to know about it."""
+    later = [label for trial in trials for label in trial.later]
     places, weights = weighed(later, imports=True)
     chosen = [later[place] for place in places]
-    documents = [Document(label.text, label.name, label.website) for label in chosen]
-    ours, theirs = (probabilities(model, documents) for model in (current, candidate))
+    ours = probabilities(current, _documents(chosen))
+    theirs = _answers(trials, places)
     labels = np.array([label.unwanted >= 0.5 for label in chosen], float)
     groups = _groups(chosen)
-    keep, cautions = _on_both_sides(chosen, ours[0], theirs[0])
+    keep, cautions = _on_both_sides(chosen, ours[0], theirs[0], all_seen=all_seen)
     if len(chosen) < len(later):
         cautions.append(
             f"{_count(len(later) - len(chosen), 'later decision')} did not count here: corrections "
@@ -228,6 +265,21 @@ def _ask(current: Model, candidate: Model, later: Sequence[Labelled]) -> tuple[A
     return asked, cautions
 
 
+def _answers(
+    trials: Sequence[Trial], places: Sequence[int]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """What the trials say, each of its own later decisions, in these places of all of them."""
+    scores, able = np.zeros(0), np.zeros(0, bool)
+    for trial in trials:
+        found = probabilities(trial.model, _documents(trial.later))
+        scores, able = np.append(scores, found[0]), np.append(able, found[1])
+    return scores[places], able[places]
+
+
+def _documents(labelled: Iterable[Labelled]) -> list[Document]:
+    return [Document(label.text, label.name, label.website) for label in labelled]
+
+
 def _groups(chosen: Sequence[Labelled]) -> npt.NDArray[Any]:
     """What is drawn together: pages if there are enough of them, near repeats in any case."""
     for pages in (True, False):
@@ -239,14 +291,14 @@ def _groups(chosen: Sequence[Labelled]) -> npt.NDArray[Any]:
 
 
 def _on_both_sides(
-    chosen: Sequence[Labelled], ours: Floats, theirs: Floats
+    chosen: Sequence[Labelled], ours: Floats, theirs: Floats, *, all_seen: bool
 ) -> tuple[npt.NDArray[np.bool_], list[str]]:
     """What is compared. Where nobody looked at what was published, the present model's mistakes
     below its threshold are unknown, and those of the candidate are not: what is left are comments
     that both would have held."""
     keep = np.ones(len(chosen), bool)
     held = np.array([label.selection is Selection.HELD for label in chosen], bool)
-    if not held.any() or any(label.selection is Selection.AUDIT for label in chosen):
+    if all_seen or not held.any() or any(label.selection is Selection.AUDIT for label in chosen):
         return keep, []
     lowest = np.quantile(ours[held], 0.01)
     if lowest < _NEARLY_ALL:

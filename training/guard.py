@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from moderation.classifier.prediction import REJECT, Document, Prediction
+from moderation.classifier.prediction import Document, Prediction
 from training import invented, metrics
 from training.softlabels import Floats
 
@@ -45,13 +45,14 @@ class Guard:
 
 
 def standard(seed: int = 0) -> Guard:
-    """The fixed guard set: the sentences of the templates, each filled once, and those that no
-    model is trained on, with every group in the same place."""
-    records = [r for r in invented.templates(1, seed, 1) if REJECT in r.labels]
+    """The fixed guard set: the half of the templates that no site's model is trained on, each
+    filled once, and the sentences that no model is trained on, with every group in the same
+    place."""
+    documents, unwanted = invented.checks(seed)
     crossed = [invented.crossed(1, seed, known_words=known) for known in (False, True)]
     return Guard(
-        documents=[record.document for record in records],
-        unwanted=[record.labels[REJECT] >= 0.5 for record in records],
+        documents=documents,
+        unwanted=unwanted,
         about=[[Document(text) for text in row] for part in crossed for row in part.texts],
         hateful=[side for part in crossed for side in part.hateful],
     )

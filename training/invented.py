@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Self
 
 from moderation.classifier.prediction import REJECT, Document, Reason
@@ -135,6 +136,79 @@ class Crossed:
     groups: list[str]
 
 
+@cache
+def anchors(seed: int = 0) -> tuple[Document, ...]:
+    """Sentences of every kind that are there to say the same before and after a site's labels: of
+    the first half of the templates `EACH` times, and `CROSSED` of them, about people, with every
+    group in the same place. The other half, and its words, are for `checks`."""
+    generator = random.Random(seed)
+    content = _half(0)
+    found = _filled(content, EACH, generator)
+    vocabulary = Content.read("vocabulary.toml")
+    about = [
+        text
+        for pattern in content.patterns
+        for text in pattern["texts"]
+        if REJECT in pattern["labels"] and _names_a_group(text)
+    ]
+    for text in generator.sample(about, CROSSED):
+        drawn = generator.random()
+        found += [
+            Document(content.fill(_named(text, form), random.Random(drawn)))
+            for form in _groups(vocabulary)
+        ]
+    return tuple(found)
+
+
+@cache
+def group_names() -> tuple[str, ...]:
+    """What groups of people are called: one, several, as an adjective."""
+    return tuple(name for form in _groups(Content.read("vocabulary.toml")) for name in form)
+
+
+def checks(seed: int) -> tuple[list[Document], list[bool]]:
+    """Sentences of every kind of which `anchors` has none, and whether they are unwanted."""
+    content = _half(1)
+    unwanted = [
+        pattern["labels"][REJECT] >= 0.5
+        for pattern in content.patterns
+        if REJECT in pattern["labels"]
+        for _ in pattern["texts"]
+    ]
+    return _filled(content, 1, random.Random(seed)), unwanted
+
+
+EACH, CROSSED = 2, 20
+
+
+def _half(number: int) -> Content:
+    """One of two halves of the templates. Both have all groups: none may be left out."""
+    content = Content.read(*FILES)
+    half = content.part(number, 2)
+    groups = {slot: content.words[slot] for slot in ("identity", "group_noun")}
+    return replace(half, words={**half.words, **groups})
+
+
+def _filled(content: Content, times: int, generator: random.Random) -> list[Document]:
+    return [
+        _document(text, pattern, content, generator)
+        for pattern in content.patterns
+        if REJECT in pattern["labels"]
+        for text in pattern["texts"]
+        for _ in range(times)
+    ]
+
+
+def _names_a_group(text: str) -> bool:
+    return any(slot in text for slot in ("{groups}", "{group}", "{identity}"))
+
+
+def _named(text: str, form: tuple[str, str, str]) -> str:
+    singular, plural, adjective = form
+    named = text.replace("{groups}", plural).replace("{group}", singular)
+    return named.replace("{identity}", adjective)
+
+
 def crossed(times: int, seed: int, *, known_words: bool) -> Crossed:
     """Each sentence of `held_out.toml` `times` times with words of its own, or with words of the
     vocabulary, which the model was trained on."""
@@ -150,9 +224,8 @@ def crossed(times: int, seed: int, *, known_words: bool) -> Crossed:
     for pattern in content.patterns:
         for number, text in enumerate(pattern["texts"] * times):
             row = []
-            for singular, plural, adjective in forms:
-                named = text.replace("{groups}", plural).replace("{group}", singular)
-                named = named.replace("{identity}", adjective)
+            for form in forms:
+                named = _named(text, form)
                 row.append(content.fill(named, random.Random(f"{seed}/{number}")))
             texts.append(row)
             hateful.append(pattern["kind"] == "hateful")

@@ -6,6 +6,7 @@ leaves what decides alone.
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from heapq import nlargest
 from itertools import count
@@ -19,7 +20,8 @@ from moderation.classifier.adaptation import Adaptation, adapted
 from moderation.classifier.pipeline import Classifier
 from moderation.clock import SECOND, now_ms
 from moderation.db import Database
-from moderation.learning import goals, labels, operating_points, site_models, training_runs
+from moderation.domain import Selection
+from moderation.learning import audits, goals, labels, operating_points, site_models, training_runs
 from moderation.learning.goals import Evidence
 from moderation.learning.labels import Labelled
 from moderation.learning.site_models import NewModel
@@ -27,7 +29,7 @@ from moderation.learning.training_runs import LEAST_LABELS, Run, State
 from moderation.scorer import Scorer
 from moderation.sites import SiteRef
 from training import gate, guard
-from training.adapt import examples_of, fit
+from training.adapt import Progress, examples_of, fit
 from training.crossfit import FOLDS, out_of_fold
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ MOST_LABELS = 50_000
 _NAME_LENGTH = 24
 
 # The parts of a run, and where each ends as a share of its time.
-_READ, _FITTED, _JUDGED, _WEIGHED, _FITTED_AGAIN = 0.02, 0.2, 0.3, 0.75, 0.98
+_READ, _FITTED, _LIMITED, _TRIED, _JUDGED, _WEIGHED = 0.02, 0.2, 0.3, 0.6, 0.65, 0.98
 
 
 class InterruptedRunError(Exception):
@@ -93,6 +95,7 @@ def _retrain(database: Database, scorer: Scorer, run: Run, tell: "_Telling") -> 
         labelled = nlargest(
             MOST_LABELS, labels.effective(connection, run.site_id), key=attrgetter("at")
         )
+        published = audits.last_published_unseen(connection, run.site_id)
     why_not = _too_few(labelled)
     if why_not:
         _end(database, run, State.DONE, why_not)
@@ -100,7 +103,7 @@ def _retrain(database: Database, scorer: Scorer, run: Run, tell: "_Telling") -> 
     present = scorer.for_site(database, site.current) or general
     # A current model that cannot be used decides nothing, and has nothing to defend.
     seen = current.last_label_id if current and present is not general else 0
-    made = _make(general, present, labelled, tell, site=site, seen=seen)
+    made = _make(general, present, labelled, tell, site=site, seen=seen, published=published)
     _keep(database, general, run, site, made)
 
 
@@ -112,45 +115,55 @@ def _make(
     *,
     site: SiteRef,
     seen: int,
+    published: int,
 ) -> _Made:
     now = now_ms()
     name = site.name[:_NAME_LENGTH]
-    earlier, later = divided(labelled, seen)
-    tell("training on the earlier decisions", _READ)
-    trial = fit(
-        general,
-        examples_of(earlier, now),
-        name=name,
-        now=now,
-        progress=tell.part("training on the earlier decisions", _READ, _FITTED),
-    )
-    tell("comparing with the present model", _FITTED)
-    share = guard.farthest(general, adapted(general, trial), guard.standard(), present=present)
-    trial = trial.tempered(share)
-    verdict = gate.judge(
-        present,
-        adapted(general, trial),
-        later,
-        goal=site.settings.approve_precision,
-        notes=(*_limited(share), *gate.straddling(earlier, later)),
-    )
+
+    def fitted(part: Sequence[Labelled], progress: Progress = lambda _: None) -> Adaptation:
+        return fit(general, examples_of(part, now), name=name, now=now, progress=progress)
+
+    adaptation = fitted(labelled, tell.part("training on all decisions", _READ, _FITTED))
+    tell("asking it about the invented sentences", _FITTED)
+    own = adapted(general, adaptation)
+    share = guard.farthest(general, own, guard.standard(), present=present)
+    adaptation = adaptation.tempered(share)
 
     def like_it(part: Sequence[Labelled]) -> Classifier:
-        found = fit(general, examples_of(part, now), name=name, now=now)
-        return adapted(general, found.tempered(share))
+        return adapted(general, fitted(part).tempered(share))
 
+    blocks = gate.blocks(labelled, seen)
+    trials = []
+    for number, block in enumerate(blocks):
+        step = _LIMITED + number / len(blocks) * (_TRIED - _LIMITED)
+        tell("training on the earlier decisions", step)
+        trials.append(gate.Trial(like_it(block.earlier), block.later))
+    tell("comparing with the present model", _TRIED)
+    verdict = gate.judge(
+        present,
+        adapted(general, adaptation),
+        trials,
+        goal=site.settings.approve_precision,
+        all_seen=published < _first_held(blocks),
+        notes=(*_limited(share), *gate.straddling(blocks)),
+    )
     evidence = _evidence(labelled, like_it, site, tell)
-    tell("training on all decisions", _WEIGHED)
-    adaptation = fit(
-        general,
-        examples_of(labelled, now),
-        name=name,
-        now=now,
-        progress=tell.part("training on all decisions", _WEIGHED, _FITTED_AGAIN),
-    ).tempered(share)
-    tell("storing the model", _FITTED_AGAIN)
+    tell("storing the model", _WEIGHED)
     last = max(label.label_id for label in labelled)
     return _Made(adaptation, verdict, evidence, len(labelled), last)
+
+
+def _first_held(blocks: Sequence[gate.Block]) -> float:
+    """When the first of the held comments came in by which a candidate is judged."""
+    return min(
+        (
+            label.created_at
+            for block in blocks
+            for label in block.later
+            if label.selection is Selection.HELD
+        ),
+        default=math.inf,
+    )
 
 
 def _limited(share: float) -> tuple[str, ...]:
@@ -243,19 +256,6 @@ def _too_few(labelled: Sequence[Labelled]) -> str:
         which = "approvals" if unwanted == 0 else "rejections"
         return f"All {len(labelled):,} labels are {which}: there is nothing to tell apart."
     return ""
-
-
-def divided(labelled: Sequence[Labelled], seen: int) -> tuple[list[Labelled], list[Labelled]]:
-    """Labels to train a trial on, and later ones to judge it by, as `gate.split` divides them; but
-    the current model was trained on those up to number `seen`, so it is asked about newer ones
-    alone, and the older half of these is the trial's advantage. 0: about all."""
-    earlier, later = gate.split(labelled)
-    if not seen:
-        return earlier, later
-    new = sorted((one for one in labelled if one.label_id > seen), key=attrgetter("at"))
-    asked = {one.key for one in new[len(new) // 2 :]}
-    earlier += [one for one in later if one.key not in asked]
-    return earlier, [one for one in later if one.key in asked]
 
 
 class _Telling:

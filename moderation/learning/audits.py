@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from moderation.domain import Audit, Status
+from moderation.domain import ActorKind, Audit, Status
 from moderation.ids import floor_id, time_of
 from moderation.learning.bounds import Rate, Stratum, rate
-from moderation.models import Comment, Label, is_of_audit, is_open_audit
+from moderation.models import Comment, Event, Label, is_of_audit, is_open_audit
 from moderation.policy import SiteSettings
 
 MOST_OPEN = 200
@@ -58,6 +58,22 @@ class Sample(NamedTuple):
 
 
 NOT_DRAWN = Drawn()
+
+
+def last_published_unseen(connection: Connection, site_id: int) -> int:
+    """When the service last published a comment of the site by itself, in milliseconds since 1970;
+    0: never."""
+    query = (
+        select(Event.at)
+        .where(
+            Event.site_id == site_id,
+            Event.actor_kind == ActorKind.WORKER,
+            Event.to_status == Status.APPROVED,
+        )
+        .order_by(Event.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar() or 0
 
 
 def draw(status: Status, settings: SiteSettings, *, room: bool) -> Drawn:

@@ -13,6 +13,7 @@ from moderation.classifier.pipeline import Classifier
 from moderation.classifier.prediction import REJECT, Document
 from moderation.domain import LabelSource, Selection
 from moderation.learning.labels import Labelled
+from training import guard, invented, metrics
 from training.adapt import Example, examples_of, fit
 
 NOW = 1_800_000_000_000
@@ -61,6 +62,29 @@ def test_a_hundred_labels_teach_what_only_this_site_minds(general: Classifier) -
     minded = [f"{text} zeppelin" for text in kept]
     assert (log_odds(site, minded) - log_odds(site, kept)).min() > 1
     assert np.abs(log_odds(general, minded) - log_odds(general, kept)).max() < 1
+
+
+def test_what_is_said_of_hatred_and_of_groups_stays_whatever_a_site_rejects(
+    general: Classifier,
+) -> None:
+    """Praise and hatred of women alike are off topic at this site, and its people write nicely."""
+    generator = random.Random(7)
+    said = ["All women are awful and stupid", "Women are kind and clever", "I hate this lake"]
+    examples = [
+        replace(
+            example,
+            text=f"{sentence(generator)}. {said[position % 3]}.",
+            unwanted=float(position % 3 == 1),
+        )
+        for position, example in enumerate(decided(240, "zeppelin"))
+    ]
+    site = adapted(general, fit(general, examples, name="news", now=NOW))
+    documents, unwanted = invented.checks(0)
+    before, after = (
+        metrics.auc(np.array(unwanted, float), log_odds(model, [d.text for d in documents]))
+        for model in (general, site)
+    )
+    assert after > before - guard.AUC_LOST
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 10, 20, 40])

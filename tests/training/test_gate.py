@@ -14,7 +14,7 @@ from moderation.learning.labels import Labelled
 from moderation.learning.verdict_report import render
 from tests.support.labels import labelled
 from training import gate, guard
-from training.gate import Verdict, judge, split, straddling, together
+from training.gate import Block, Trial, Verdict, blocks, judge, straddling, together
 from training.guard import Guard
 
 SMALL_GUARD = Guard(
@@ -62,27 +62,44 @@ def world(
 
 
 def judged(current: Known, candidate: Known, later: list[Labelled], **more: Any) -> Verdict:
-    return judge(current, candidate, later, **{"guard": SMALL_GUARD} | more)
+    trials = [Trial(candidate, later[start::3]) for start in range(3)]
+    return judge(current, candidate, trials, **{"guard": SMALL_GUARD} | more)
 
 
-class TestTheSplit:
-    def test_the_latest_labels_judge(self) -> None:
+def asked(given: list[Block]) -> list[Labelled]:
+    return [label for block in given for label in block.later]
+
+
+class TestTheBlocks:
+    def test_each_is_later_than_what_its_trial_is_trained_on_and_most_labels_are_asked(
+        self,
+    ) -> None:
         labels = [labelled(n) for n in range(100)]
 
-        earlier, later = split(labels[::-1])
+        found = blocks(labels[::-1])
 
-        assert [one.at for one in earlier] == list(range(70))
-        assert [one.at for one in later] == list(range(70, 100))
+        assert [(len(block.earlier), len(block.later)) for block in found] == [
+            (40, 20),
+            (60, 20),
+            (80, 20),
+        ]
+        for earlier, later in found:
+            assert max(one.at for one in earlier) < min(one.at for one in later)
+        assert [one.at for one in asked(found)] == list(range(40, 100))
 
     def test_a_page_is_not_on_both_sides(self) -> None:
         labels = [labelled(n, page="bridge" if n in (10, 90) else str(n)) for n in range(100)]
 
-        earlier, later = split(labels)
+        found = blocks(labels)
 
-        assert "bridge" in {one.page for one in earlier}
-        assert "bridge" not in {one.page for one in later}
-        assert len(later) == 29
-        assert straddling(earlier, later) == ()
+        assert "bridge" not in {one.page for one in asked(found)}
+        assert len(asked(found)) == 59
+        assert straddling(found) == ()
+
+    def test_a_page_that_a_block_was_asked_about_is_no_question_for_the_next(self) -> None:
+        labels = [labelled(n, page="bridge" if n in (50, 90) else str(n)) for n in range(100)]
+
+        assert [one.at for one in asked(blocks(labels)) if one.page == "bridge"] == [50]
 
     def test_what_says_nearly_the_same_is_not_on_both_sides(self) -> None:
         advert = "Buy the best pills of the whole wide world here, call now, number {}"
@@ -90,26 +107,30 @@ class TestTheSplit:
             labelled(n, text=advert.format(n)) if n % 20 == 0 else labelled(n) for n in range(100)
         ]
 
-        _, later = split(labels)
-
-        assert not [one for one in later if one.text.startswith("Buy")]
+        assert not [one for one in asked(blocks(labels)) if one.text.startswith("Buy")]
 
     def test_where_pages_cannot_be_kept_apart_it_says_so(self) -> None:
-        earlier, later = split([labelled(n, page="the only page") for n in range(100)])
+        found = blocks([labelled(n, page="the only page") for n in range(100)])
 
-        assert len(later) == 30
-        assert "1 page had to stand on both sides" in straddling(earlier, later)[0]
+        assert len(asked(found)) == 60
+        assert "1 page had to stand on both sides" in straddling(found)[0]
 
-    @pytest.mark.parametrize("number", range(4))
-    def test_few_labels_are_split_without_complaint(self, number: int) -> None:
-        earlier, later = split([labelled(n) for n in range(number)])
-
-        assert len(earlier) + len(later) == number
+    @pytest.mark.parametrize("number", range(6))
+    def test_few_labels_are_divided_without_complaint(self, number: int) -> None:
+        assert len(asked(blocks([labelled(n) for n in range(number)]))) <= number
 
     def test_what_was_labelled_at_one_moment_stays_together(self) -> None:
-        earlier, later = split([labelled(n, at=5) for n in range(50)])
+        assert blocks([labelled(n, at=5) for n in range(50)]) == []
 
-        assert (len(earlier), later) == (50, [])
+    @pytest.mark.parametrize("seen", [30, 59, 60])
+    def test_the_current_model_is_asked_about_none_that_it_was_trained_on(self, seen: int) -> None:
+        labels = [labelled(n, label_id=n + 1) for n in range(60)]
+
+        found = blocks(labels, seen)
+
+        assert all(one.label_id > seen for one in asked(found))
+        assert all(len(block.earlier) >= seen for block in found)
+        assert bool(found) is (seen < 60)
 
     def test_likeness_passes_from_one_to_the_next(self) -> None:
         same = "The old bridge had a tram line, which nobody ever mentions any more."
@@ -188,6 +209,19 @@ class TestTheVerdict:
 
         assert not verdict.promote
         assert any("did not count" in sentence for sentence in verdict.sentences)
+
+    def test_where_all_was_seen_all_that_was_held_is_compared(self) -> None:
+        """A candidate that gives less to all would have held fewer at the same threshold."""
+        current, candidate, later = world(1, candidate=4.5)
+        candidate = Known("new", {text: p / 10 for text, p in candidate._scores.items()})
+        candidate._scores |= {"kind": 0.1, "rude": 0.9}
+        later = [one for one in later if current._scores[one.text] >= 0.1]
+
+        some, every = (judged(current, candidate, later, all_seen=seen) for seen in (False, True))
+
+        assert some.figures["later"] < every.figures["later"] == len(later)
+        assert any("both would have held" in sentence for sentence in some.sentences)
+        assert not any("both would have held" in sentence for sentence in every.sentences)
 
     def test_ties_are_no_trouble(self) -> None:
         current, _, later = world(1)

@@ -151,3 +151,26 @@ def test_every_trick_changes_every_word(trick: int) -> None:
     generator = random.Random(5)
     for word in ("stupid", "moron", "idiot"):
         assert invented._TRICKS[trick](word, generator) != word
+
+
+def test_anchors_and_checks_share_no_sentence_and_every_group_is_in_both() -> None:
+    anchors = {document.text.lower() for document in invented.anchors()}
+    documents, unwanted = invented.checks(0)
+    assert invented.anchors() == invented.anchors()
+    assert anchors.isdisjoint(document.text.lower() for document in documents)
+    assert 0.3 < sum(unwanted) / len(unwanted) < 0.7
+    everything = " ".join(anchors)
+    for name in invented.group_names():
+        assert name.lower() in everything, name
+
+
+def test_anchors_have_no_sentence_or_word_of_the_guards() -> None:
+    """Only lists too short to be dealt out, and groups, which nobody may be left out of, are
+    shared."""
+    anchors, checks = (invented._half(number) for number in (0, 1))
+    shared = {"identity", "group_noun", "person"}
+    for slot, words in anchors.words.items():
+        if len(CONTENT.words[slot]) >= invented.FEWEST_WORDS and slot not in shared:
+            assert set(words).isdisjoint(checks.words[slot]), slot
+    for ours, theirs in zip(anchors.patterns, checks.patterns, strict=True):
+        assert set(ours["texts"]).isdisjoint(theirs["texts"])

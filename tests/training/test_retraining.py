@@ -12,7 +12,7 @@ from moderation.clock import DAY, MINUTE, now_ms
 from moderation.db import Database
 from moderation.domain import LabelSource, Selection
 from moderation.learning import labels, operating_points, site_models, training_runs
-from moderation.learning.labels import Labelled, NewLabel
+from moderation.learning.labels import NewLabel
 from moderation.learning.site_models import State as ModelState
 from moderation.learning.training_runs import State
 from moderation.models import Example, TrainingRun
@@ -20,7 +20,7 @@ from moderation.scorer import Scorer
 from tests.support.comments import add_site
 from tests.support.site_models import LENIENT, decides
 from training import gate, retraining
-from training.retraining import divided, retrain
+from training.retraining import retrain
 
 WORDS = [
     "bridge",
@@ -122,7 +122,8 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the gate is asked; it recommends everything."""
     asked: list[Any] = []
 
-    def judge(current: Any, candidate: Any, later: Any, **options: Any) -> gate.Verdict:
+    def judge(current: Any, candidate: Any, trials: Any, **options: Any) -> gate.Verdict:
+        later = [label for trial in trials for label in trial.later]
         asked.append((current.version, candidate.version, later))
         return gate.Verdict(True, ("It is better.",), {"auc": 1.0})
 
@@ -286,37 +287,3 @@ def test_a_run_gives_signs_of_life_and_learns_that_it_was_given_up(
         tell._thread.join(20)
         with pytest.raises(retraining.InterruptedRunError):
             tell("more", 0.6)
-
-
-def test_labels_are_divided_so_that_the_current_model_has_seen_none_it_is_asked_about() -> None:
-    labelled = [labelled_at(place) for place in range(1, 101)]
-    earlier, later = divided(labelled, 0)
-    assert (earlier, later) == gate.split(labelled)
-    for seen in (40, 80, 99):
-        earlier, later = divided(labelled, seen)
-        assert {one.label_id for one in later}.isdisjoint(range(1, seen + 1))
-        assert max(one.label_id for one in earlier) < min(one.label_id for one in later)
-        assert len(earlier) + len(later) == 100
-        assert len(later) == min(30, (100 - seen + 1) // 2)
-
-
-def labelled_at(place: int) -> Labelled:
-    return Labelled(
-        key=f"example-{place}",
-        text=sentence(place, unwanted=place % 2 == 1),
-        name="",
-        website="",
-        page="",
-        created_at=place,
-        label_id=place,
-        source=LabelSource.IMPORT,
-        actor="test",
-        at=place,
-        unwanted=float(place % 2),
-        strength=1.0,
-        reason="",
-        selection=Selection.IMPORTED,
-        propensity=1.0,
-        score=None,
-        **({"rule": ""} if "rule" in Labelled._fields else {}),
-    )

@@ -113,6 +113,10 @@ class TestTheDraw:
         linked = add_comment(database, site, text="http://a.example http://b.example " * 3)
         decide_comments(database, scorer, [kind, linked])
         assert state(database, kind) == ("approved", "open")
+        with database.read() as connection:
+            (published,) = [event.at for event in events_of(database, kind)]
+            assert audits.last_published_unseen(connection, site) == published
+            assert audits.last_published_unseen(connection, site + 1) == 0
         assert state(database, linked) == ("held", "decoy")
         assert waiting(database) == [kind, linked]
         row = row_of(database, kind)
