@@ -3,9 +3,10 @@
 The general model is where the fit starts from and what it is drawn back to: without labels nothing
 changes. The factors of its heads always follow the labels a little; how far they, those of what
 each kind of feature adds to `reject`, and weights of the site's own, may move is found from what
-labels say of one another across pages and times: several moves are averaged, each with the share that it earns where it did not see the labels, and
-the least of them has a head start. Anchors, invented sentences that should be judged as before, are
-fitted beside the labels (learning without forgetting, Li and Hoiem 2016).
+labels say of one another across pages and times: several moves are averaged, each with the share
+that it earns where it did not see the labels, and the least of them has a head start. Anchors,
+invented sentences that should be judged as before, are fitted beside the labels (learning without
+forgetting, Li and Hoiem 2016).
 """
 
 import math
@@ -81,7 +82,7 @@ _REJECT = HEADS.index(REJECT)
 @dataclass(frozen=True, slots=True)
 class Move:
     """How far labels may move the general model: standard deviations, before labels, of what is
-    added to the factors of its heads and of its kinds of features, and of the site's own weights."""
+    added to the factors of its heads and of its kinds of features, and of the site's weights."""
 
     heads: float
     kinds: float
@@ -222,8 +223,10 @@ class _Line:
 
 
 class _Table:
-    """Examples as arrays, and the anchors below them. `general`: log-odds of the heads, and what each
-    kind of feature adds to those of `reject`."""
+    """Examples as arrays, and the anchors below them.
+
+    `general`: log-odds of the heads, and what each kind of feature adds to those of `reject`.
+    """
 
     def __init__(self, base: Classifier, examples: Sequence[Example]) -> None:
         documents = [example.document for example in examples]
