@@ -170,15 +170,14 @@ def test_a_training_makes_a_candidate_with_the_gates_report_and_lets_nothing_els
     assert weighed[1].below.wrong == pytest.approx(evidence[0].below.wrong, abs=0.01)
 
 
-@pytest.mark.parametrize("share", [1.0, 0.5])
 def test_the_gate_judges_the_model_that_is_stored_and_names_it(
     database: Database,
     scorer: Scorer,
     shipped: Classifier,
     monkeypatch: pytest.MonkeyPatch,
-    share: float,
 ) -> None:
-    monkeypatch.setattr(retraining.guard, "farthest", lambda *_, **__: share)
+    # What is stored does not go all the way.
+    monkeypatch.setattr(retraining.guard, "farthest", lambda *_, **__: 0.5)
     site = add_site(database)
     teach(database, site, 60)
     run(database, scorer, site)
