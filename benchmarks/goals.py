@@ -298,7 +298,7 @@ In brackets 95% intervals (Wilson). The oracle knows the truth, and decides from
 on; here everything is held at first.
 
 The histories are numbered from {first:,} on, no two alike, and the number is the seed of all chance
-in it. The constants of decision 0027 were chosen by others, with numbers below 1,000.
+in it. The constants of decision 0027 were chosen by others, which were numbered from 0 on.
 """
 
 
