@@ -179,12 +179,17 @@ def _labelled(row: Any) -> Labelled:
     return Labelled(**values)
 
 
-_Any = aliased(Label)
+_EachLabel = aliased(Label)
 
 
 def _first(of: Any, comment: Any) -> Any:
     """The first label of a comment or example, withdrawn or not."""
-    return select(func.min(_Any.id)).where(of == comment).scalar_subquery().label("first_label_id")
+    return (
+        select(func.min(_EachLabel.id))
+        .where(of == comment)
+        .scalar_subquery()
+        .label("first_label_id")
+    )
 
 
 _OF_LABEL = (
@@ -211,7 +216,7 @@ def _of_comments(site_id: int) -> Select[*tuple[Any, ...]]:
             Comment.created_at,
             Comment.score,
             Comment.rule,
-            _first(_Any.comment_id, Comment.id),
+            _first(_EachLabel.comment_id, Comment.id),
             *_OF_LABEL,
         )
         .join(Label, Label.comment_id == Comment.id)
@@ -232,7 +237,7 @@ def _of_examples(site_id: int) -> Select[*tuple[Any, ...]]:
             Example.created_at,
             literal(None).label("score"),
             literal("").label("rule"),
-            _first(_Any.example_id, Example.id),
+            _first(_EachLabel.example_id, Example.id),
             *_OF_LABEL,
         )
         .join(Label, Label.example_id == Example.id)
