@@ -273,7 +273,8 @@ _OF_ANY = """
 
 Each history is of another site, whose figures are drawn: 2 to 40% unwanted; a goal of 97, 98 or
 99%; 2, 5 or 10% of what is approved is audited; means of the log-odds from -4.5 to -2 of what may
-be published, from 0 to 3 of what is unwanted, spreads from 1 to 1.5 and from 1.2 to 2.2."""
+be published, from 0 to 3 of what is unwanted, spreads from 1 to 1.5 and from 1.2 to 2.2.
+As the goals differ, how much is right tells little here."""
 
 
 def report(sites: Iterable[Site], first: int, histories: int) -> str:
