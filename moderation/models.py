@@ -563,6 +563,8 @@ class SiteModel(Base):
     """Why it cannot be used, where a process found that it cannot."""
     # Last: SQLite reads a row up to the column that is asked for.
     artifact: Mapped[bytes] = mapped_column(LargeBinary)
+    held_out: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Scores of the comments that it was trained on: `held_out.HeldOut.to_bytes`."""
 
 
 class SiteChoice(Base):

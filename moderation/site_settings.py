@@ -64,10 +64,13 @@ def save(
         return
     stored = after.model_dump(mode="json")
     connection.execute(update(Site).where(Site.id == site.id).values(settings=stored))
-    if any(entry["setting"].startswith("notify_") for entry in found):
+    changed = {entry["setting"] for entry in found}
+    if any(setting.startswith("notify_") for setting in changed):
         # Whoever is to be told now has not been told anything yet.
         connection.execute(delete(Notice).where(Notice.site_id == site.id))
-    if any(entry["setting"].endswith("_precision") for entry in found):
+    if "imports_complete" in changed:
+        operating_points.forget(connection, site.id)
+    elif any(setting.endswith("_precision") for setting in changed):
         operating_points.follow(connection, site.id)
     record(connection, site.id, actor, found)
 

@@ -77,16 +77,16 @@ def blocks(labelled: Sequence[Labelled], seen: int = 0) -> list[Block]:
     """The labels in blocks of time, each with what is earlier (forward chaining); none where all
     were labelled at once.
 
-    The current model was trained on labels up to number `seen`, so it is asked about newer ones
-    alone; 0: about all. What stands below one page as something earlier, or says nearly the same,
-    is not asked about. Pages are let go of where they would take more than half of what could be:
-    see `straddling`.
+    The current model was trained on labels up to number `seen`, so it is asked only about comments
+    that were first labelled since; 0: about all. What stands below one page as something earlier,
+    or says nearly the same, is not asked about. Pages are let go of where they would take more than
+    half of what could be: see `straddling`.
     """
     new = sorted(
-        (label for label in labelled if label.label_id > seen),
+        (label for label in labelled if label.first_label_id > seen),
         key=lambda label: (label.at, label.key),
     )
-    old = [label for label in labelled if label.label_id <= seen]
+    old = [label for label in labelled if label.first_label_id <= seen]
     cuts = [_cut(new, FIRST + (1 - FIRST) * number / BLOCKS) for number in range(BLOCKS + 1)]
     found: list[Block] = []
     for pages in (True, False):

@@ -23,6 +23,7 @@ from moderation.db import Database
 from moderation.domain import Selection
 from moderation.learning import audits, goals, labels, operating_points, site_models, training_runs
 from moderation.learning.goals import Evidence
+from moderation.learning.held_out import HeldOut
 from moderation.learning.labels import Labelled
 from moderation.learning.site_models import NewModel
 from moderation.learning.training_runs import LEAST_LABELS, Run, State
@@ -56,11 +57,10 @@ class _Made(NamedTuple):
 
     adaptation: Adaptation
     verdict: gate.Verdict
+    held_out: HeldOut
     evidence: Evidence
-    """What the labels say of the candidate's thresholds, by models like it that were trained on
-    others: it was trained on them all."""
+    """What the labels say of the candidate's thresholds, by `held_out`."""
     labels: int
-    last_label_id: int
 
 
 def retrain(
@@ -147,10 +147,11 @@ def _make(
         all_seen=published < _first_held(blocks),
         notes=(*_limited(share), *gate.straddling(blocks)),
     )
-    evidence = _evidence(labelled, like_it, site, tell)
+    scores = _held_out(labelled, like_it, tell)
+    imports = site.settings.imports_complete
+    evidence = Evidence.of(goals.sample(labelled, scores, imports_complete=imports))
     tell("storing the model", _WEIGHED)
-    last = max(label.label_id for label in labelled)
-    return _Made(adaptation, verdict, evidence, len(labelled), last)
+    return _Made(adaptation, verdict, HeldOut.of(labelled, scores), evidence, len(labelled))
 
 
 def _first_held(blocks: Sequence[gate.Block]) -> float:
@@ -176,12 +177,11 @@ def _limited(share: float) -> tuple[str, ...]:
     )
 
 
-def _evidence(
+def _held_out(
     labelled: Sequence[Labelled],
     train: Callable[[Sequence[Labelled]], Classifier],
-    site: SiteRef,
     tell: "_Telling",
-) -> Evidence:
+) -> list[float | None]:
     fits = count(1)
 
     def without_some(part: Sequence[Labelled]) -> Classifier:
@@ -189,9 +189,7 @@ def _evidence(
         tell("weighing the decisions", _JUDGED + share * (_WEIGHED - _JUDGED))
         return train(part)
 
-    scores = out_of_fold(labelled, without_some)
-    imports = site.settings.imports_complete
-    return Evidence.of(goals.sample(labelled, scores, imports_complete=imports))
+    return out_of_fold(labelled, without_some)
 
 
 def _keep(database: Database, general: Classifier, run: Run, site: SiteRef, made: _Made) -> None:
@@ -207,14 +205,14 @@ def _keep(database: Database, general: Classifier, run: Run, site: SiteRef, made
                 base=general.version,
                 made_by=run.asked_by,
                 labels=made.labels,
-                last_label_id=made.last_label_id,
+                last_label_id=made.held_out.last_label_id,
                 recommended=made.verdict.promote,
                 report={
                     "sentences": list(made.verdict.sentences),
                     "figures": made.verdict.figures,
-                    "evidence": made.evidence.to_json(),
                 },
                 artifact=made.adaptation.to_bytes(),
+                held_out=made.held_out.to_bytes(),
             ),
         )
         operating_points.keep(

@@ -155,10 +155,6 @@ class Evidence:
             above=above.tally(found.weights, moved, -THRESHOLDS[::-1], "right"),
         )
 
-    def __add__(self, other: "Evidence") -> "Evidence":
-        """What both say together, of comments that are not the same."""
-        return Evidence(_sum(self.below, other.below), _sum(self.above, other.above))
-
     @property
     def labels(self) -> int:
         """How many labelled comments it stands on."""
@@ -176,11 +172,6 @@ class Evidence:
         """What `to_json` gave."""
         below, above = (Tally(*map(np.array, stored[name])) for name in ("below", "above"))
         return cls(below, above)
-
-
-def _sum(one: Tally, other: Tally) -> Tally:
-    added = Tally(*(a + b for a, b in zip(one, other, strict=True)))
-    return added._replace(heaviest=np.maximum(one.heaviest, other.heaviest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, literal, select, update
+from sqlalchemy.orm import aliased
 
 from moderation.clock import now_ms
 from moderation.domain import LabelSource, Selection
@@ -56,6 +57,9 @@ class Labelled(NamedTuple):
     created_at: int
     """When it was written, in milliseconds since 1970."""
     label_id: int
+    first_label_id: int
+    """The first label that the comment ever had: what was trained on labels up to some number knows
+    the comment if this one is among them, whatever was said of it since."""
     source: LabelSource
     actor: str
     at: int
@@ -175,6 +179,19 @@ def _labelled(row: Any) -> Labelled:
     return Labelled(**values)
 
 
+_EachLabel = aliased(Label)
+
+
+def _first(of: Any, comment: Any) -> Any:
+    """The first label of a comment or example, withdrawn or not."""
+    return (
+        select(func.min(_EachLabel.id))
+        .where(of == comment)
+        .scalar_subquery()
+        .label("first_label_id")
+    )
+
+
 _OF_LABEL = (
     Label.id.label("label_id"),
     Label.source,
@@ -199,6 +216,7 @@ def _of_comments(site_id: int) -> Select[*tuple[Any, ...]]:
             Comment.created_at,
             Comment.score,
             Comment.rule,
+            _first(_EachLabel.comment_id, Comment.id),
             *_OF_LABEL,
         )
         .join(Label, Label.comment_id == Comment.id)
@@ -219,6 +237,7 @@ def _of_examples(site_id: int) -> Select[*tuple[Any, ...]]:
             Example.created_at,
             literal(None).label("score"),
             literal("").label("rule"),
+            _first(_EachLabel.example_id, Example.id),
             *_OF_LABEL,
         )
         .join(Label, Label.example_id == Example.id)

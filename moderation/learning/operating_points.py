@@ -44,6 +44,12 @@ def follow(connection: Connection, site_id: int) -> None:
         )
 
 
+def forget(connection: Connection, site_id: int) -> None:
+    """Forget what labels say about the models of a site: what counts has changed. Nothing is
+    approved or rejected for a goal until they are weighed again."""
+    connection.execute(delete(Row).where(Row.site_id == site_id))
+
+
 def points(connection: Connection, site_id: int, settings: SiteSettings) -> Points:
     """The thresholds of a site's models for the goals in `settings`; empty if it has no goals.
 

@@ -55,6 +55,7 @@ class NewModel:
     recommended: bool
     report: Mapping[str, Any]
     artifact: bytes
+    held_out: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,7 @@ def store(connection: Connection, new: NewModel) -> int:
         "last_label_id": new.last_label_id,
         "recommended": new.recommended,
         "report": dict(new.report),
+        "held_out": new.held_out,
     }
     _lock(connection, new.site_id)
     same = SiteModel.site_id == new.site_id, SiteModel.version == new.version
@@ -118,6 +120,12 @@ def store(connection: Connection, new: NewModel) -> int:
 def artifact(connection: Connection, model_id: int) -> bytes | None:
     """The model itself; None where there is no such model."""
     return connection.scalar(select(SiteModel.artifact).where(SiteModel.id == model_id))
+
+
+def held_out(connection: Connection, model_id: int) -> bytes | None:
+    """What stands for the model where its labels are weighed: see `held_out.HeldOut`; None where
+    nothing does."""
+    return connection.scalar(select(SiteModel.held_out).where(SiteModel.id == model_id))
 
 
 def report_problem(connection: Connection, model_id: int, problem: str) -> None:
@@ -314,7 +322,8 @@ def advance(connection: Connection, site_id: int, *, after: str, to: str | None)
 
 _LONGEST_PROBLEM = 300
 
-_SHOWN = tuple(c for c in SiteModel.__table__.columns if c.name not in ("site_id", "artifact"))
+_NOT_SHOWN = {"site_id", "artifact", "held_out"}
+_SHOWN = tuple(c for c in SiteModel.__table__.columns if c.name not in _NOT_SHOWN)
 
 
 def _stored(row: Any, choice: "_Choice") -> StoredModel:

@@ -5,10 +5,11 @@ from itertools import islice
 
 from moderation import sites
 from moderation.classifier.pipeline import Classifier
-from moderation.classifier.prediction import Document
+from moderation.classifier.prediction import Document, Prediction
 from moderation.db import Database
 from moderation.learning import goals, labels, operating_points, site_models
 from moderation.learning.goals import Evidence
+from moderation.learning.held_out import HeldOut
 from moderation.learning.labels import Labelled
 from moderation.scorer import Scorer, predict_each
 
@@ -21,44 +22,36 @@ def weigh_deciding(database: Database, scorer: Scorer, site_id: int) -> tuple[st
     with database.read() as connection:
         site = sites.get(connection, site_id)
         current = site_models.current(connection, site_id)
+        stored = None if current is None else site_models.held_out(connection, current.id)
     classifier = scorer.for_site(database, site.current)
     if classifier is None:
         return None
     if current is None or not classifier.version.endswith(f"+{current.version}"):
         return classifier.version, weigh(database, site_id, classifier)
-    known = current.report.get("evidence")
-    found = weigh(
-        database,
-        site_id,
-        classifier,
-        after_label=current.last_label_id,
-        known=Evidence.from_json(known) if known else None,
-    )
-    return classifier.version, found
+    known = HeldOut.from_bytes(stored) if stored else HeldOut(current.last_label_id)
+    return classifier.version, weigh(database, site_id, classifier, known)
 
 
 def weigh(
-    database: Database,
-    site_id: int,
-    classifier: Classifier,
-    *,
-    after_label: int = 0,
-    known: Evidence | None = None,
+    database: Database, site_id: int, classifier: Classifier, known: HeldOut | None = None
 ) -> Evidence:
     """Score the labelled comments of a site and keep what follows for the model's thresholds.
 
     Args:
-        after_label: the number of the last label that the model was trained on: comments that were
-            labelled before do not count. 0: it was trained on none of them.
-        known: what earlier labels say about the model, where that is known; it is added.
+        known: what the model was trained on, with the scores that count in the place of its own;
+            None: it was trained on none of them.
     """
     with database.read() as connection:
         settings = operating_points.settings_of(connection, site_id)
-        labelled = (
-            one for one in labels.effective(connection, site_id) if one.label_id > after_label
+        scored = _scored(labels.effective(connection, site_id), classifier, known or HeldOut())
+        found = list(scored)
+    evidence = Evidence.of(
+        goals.sample(
+            [label for label, _ in found],
+            [score for _, score in found],
+            imports_complete=settings.imports_complete,
         )
-        found = evidence_of(classifier, labelled, imports_complete=settings.imports_complete)
-    evidence = found if known is None else found + known
+    )
     with database.write() as connection:
         operating_points.keep(
             connection, site_id=site_id, model=classifier.version, evidence=evidence
@@ -66,29 +59,21 @@ def weigh(
     return evidence
 
 
-def evidence_of(
-    classifier: Classifier, labelled: Iterable[Labelled], *, imports_complete: bool
-) -> Evidence:
-    """What labels say about the thresholds of a model that was trained on none of them."""
-    rows = list(_scored(labelled, classifier))
-    return Evidence.of(
-        goals.sample(
-            [label for label, _ in rows],
-            [score for _, score in rows],
-            imports_complete=imports_complete,
-        )
-    )
-
-
 def _scored(
-    labelled: Iterable[Labelled], classifier: Classifier
+    labelled: Iterable[Labelled], classifier: Classifier, known: HeldOut
 ) -> Iterator[tuple[Labelled, float | None]]:
     """Each label without its comment's text, so that many take little memory, and the probability
-    of `reject`; None where the model is not able to judge."""
+    of `reject`; None where no model was able to judge that was not trained on it."""
     rows = iter(labelled)
     while batch := list(islice(rows, _BATCH)):
-        documents = [Document(label.text, label.name, label.website) for label in batch]
+        new = [label for label in batch if not known.knows(label)]
+        documents = [Document(label.text, label.name, label.website) for label in new]
         predictions, _ = predict_each(classifier, documents)
-        for label, prediction in zip(batch, predictions, strict=True):
-            able = prediction is not None and prediction.able
-            yield label._replace(text=""), prediction.reject if prediction and able else None
+        by_model = dict(zip((label.key for label in new), predictions, strict=True))
+        for label in batch:
+            score = known.score(label) if known.knows(label) else _reject(by_model[label.key])
+            yield label._replace(text=""), score
+
+
+def _reject(prediction: Prediction | None) -> float | None:
+    return prediction.reject if prediction is not None and prediction.able else None

@@ -28,6 +28,7 @@ PUBLIC_ENDPOINTS = frozenset(
         "feeds.json_feed",
         "feeds.atom",
         "comments.give_feedback",
+        "comments.report",
         "scoring.score",
         "akismet.verify_key",
         "akismet.comment_check",

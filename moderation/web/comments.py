@@ -37,7 +37,7 @@ from moderation.web.conditional import conditional
 from moderation.web.context import json_object, services, wants_html
 from moderation.web.keys import keyed_site
 from moderation.website import feedback, threads
-from moderation.website.client_schemas import CorrectedState, FeedbackIn
+from moderation.website.client_schemas import CorrectedState, FeedbackIn, ReportIn
 from moderation.website.freshness import Moment
 
 blueprint = Blueprint("comments", __name__, url_prefix="/v1/comments")
@@ -98,6 +98,22 @@ def give_feedback(comment_id: str) -> ResponseReturnValue:
             by=said.by,
         )
     return _answer_with(_standing(comment_id, CorrectedState))
+
+
+@blueprint.post("/<comment_id>/reports")
+def report(comment_id: str) -> ResponseReturnValue:
+    """Keep that a reader reported a comment; it stays where it stands."""
+    site = keyed_site()
+    said = parse(ReportIn, json_object())
+    with services().database.write() as connection:
+        feedback.report(
+            connection,
+            site_id=site.id,
+            comment_id=comment_id,
+            reason=said.reason or "",
+            by=said.by,
+        )
+    return _answer_with(_standing(comment_id, CommentState))
 
 
 @blueprint.get("/<comment_id>")

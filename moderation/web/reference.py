@@ -39,7 +39,13 @@ from moderation.schemas import (
     SiteQuery,
     WebhookMessage,
 )
-from moderation.website.client_schemas import CorrectedState, FeedbackIn, ScoreIn, ScoresOut
+from moderation.website.client_schemas import (
+    CorrectedState,
+    FeedbackIn,
+    ReportIn,
+    ScoreIn,
+    ScoresOut,
+)
 
 blueprint = Blueprint("reference", __name__)
 
@@ -106,6 +112,7 @@ def openapi() -> dict[str, Any]:
                 "/v1/feeds/{site}.json": {"get": _json_feed()},
                 "/v1/feeds/{site}.atom": {"get": _atom()},
                 "/v1/comments/{id}/feedback": {"post": _feedback()},
+                "/v1/comments/{id}/reports": {"post": _report()},
                 "/v1/score": {"post": _score()},
                 **_desk(),
                 "/v1/events": {"get": _events()},
@@ -265,6 +272,26 @@ def _feedback() -> dict[str, Any]:
         "requestBody": _body(FeedbackIn),
         "responses": {
             "200": _answer("Where it stands now.", CorrectedState),
+            "400": _problem("The body is no JSON object."),
+            "401": _problem("The key is not known."),
+            "404": _problem("Your site has no such comment."),
+            "415": _problem("The body is not JSON."),
+            "422": _problem("Fields are wrong; `errors` names each of them."),
+        },
+    }
+
+
+def _report() -> dict[str, Any]:
+    return {
+        "operationId": "report",
+        "summary": "Tell that a reader reported a comment",
+        "description": "It teaches the model a little, until somebody decides. The comment stays "
+        "where it stands.",
+        "security": _SITES,
+        "parameters": [_comment_id()],
+        "requestBody": _body(ReportIn),
+        "responses": {
+            "200": _answer("Where it stands.", CommentState),
             "400": _problem("The body is no JSON object."),
             "401": _problem("The key is not known."),
             "404": _problem("Your site has no such comment."),

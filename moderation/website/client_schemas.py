@@ -29,13 +29,20 @@ SCORED_AT_ONCE = 100
 _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def _or_none(reason: object) -> object:
+    return reason or None
+
+
+_Reason = Annotated[ModeratorReason | None, BeforeValidator(_or_none)]
+
+
 class FeedbackIn(BaseModel):
     """What somebody at the site decided about a comment there."""
 
     model_config = _STRICT
 
     status: Status = Field(description="`approved`, `rejected` or `held`.")
-    reason: ModeratorReason | None = Field(None, description="Why, if that is known.")
+    reason: _Reason = Field(None, description="Why, if that is known.")
     by: Annotated[Line, AfterValidator(lambda name: name or "client")] = Field(
         "client", max_length=ACTOR_LENGTH, description="Who, by the name the desk shall show."
     )
@@ -47,10 +54,19 @@ class FeedbackIn(BaseModel):
             raise ValueError("has to be approved, rejected or held")
         return status
 
-    @field_validator("reason", mode="before")
-    @classmethod
-    def _may_be_empty(cls, reason: object) -> object:
-        return reason or None
+
+class ReportIn(BaseModel):
+    """What a reader reported."""
+
+    model_config = _STRICT
+
+    reason: _Reason = Field(None, description="Why, if that is known.")
+    by: Line = Field(
+        "",
+        max_length=ACTOR_LENGTH,
+        description="What stands for the reader at your site, so that the same reader's reports of "
+        "a comment are one. Only a digest of it is kept.",
+    )
 
 
 class CorrectedState(CommentState):

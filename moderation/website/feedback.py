@@ -1,14 +1,17 @@
 """What a site's own people decided there, passed on by its program: a person's word like any other.
 
-Between the desk's moderators and them, the later word counts.
+Between the desk's moderators and them, the later word counts. What readers report is passed on in
+the same way; it decides nothing.
 """
 
+import hashlib
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from moderation.clock import now_ms
 from moderation.domain import (
+    ERASED,
     ActorKind,
     EventKind,
     LabelSource,
@@ -23,6 +26,12 @@ from moderation.review import Actor, Change, set_status
 from moderation.schemas import TEXT_LENGTH, prose
 
 ACTOR_LENGTH = 64
+
+REPORT_STRENGTH = 0.3
+"""Of a reader's report as evidence: readers also report what they only disagree with."""
+
+# Of a reader's name at the site, in hexadecimal digits: enough to tell a site's readers apart.
+_DIGEST_LENGTH = 16
 
 
 def correct(
@@ -47,6 +56,39 @@ def correct(
     if last is None or (last.actor_kind, last.actor, last.to_status, last.reason) != said:
         change = Change(comment_id=comment_id, to=to, reason=reason)
         set_status(connection, [change], actor=actor)
+
+
+def report(connection: Connection, *, site_id: int, comment_id: str, reason: str, by: str) -> None:
+    """Keep that a reader reported a comment: a weak label, until a person decides. The comment
+    stays where it stands; the same reader's reports of it are one.
+
+    Args:
+        by: what stands for the reader at the site. A digest of it is kept.
+
+    Raises:
+        NotFound: the site has no such comment, or it was erased.
+    """
+    query = select(Comment.site_id, Comment.reason).where(Comment.id == comment_id)
+    found = connection.execute(query).one_or_none()
+    if found is None or found.site_id != site_id or found.reason == ERASED:
+        raise NotFound("there is no such comment")
+    reader = hashlib.sha256(f"{site_id}:{by}".encode()).hexdigest()[:_DIGEST_LENGTH]
+    known = select(Label.id).where(
+        Label.comment_id == comment_id, Label.source == LabelSource.READER, Label.actor == reader
+    )
+    if connection.scalar(known) is not None:
+        return
+    label = NewLabel(
+        site_id=site_id,
+        comment_id=comment_id,
+        source=LabelSource.READER,
+        actor=reader,
+        unwanted=1.0,
+        strength=REPORT_STRENGTH,
+        reason=reason,
+        selection=Selection.PUBLISHED,
+    )
+    labels.record(connection, [label])
 
 
 def has_comment(connection: Connection, site_id: int, comment_id: str) -> bool:

@@ -92,23 +92,28 @@ def chance() -> random.Random:
     return random.Random(seed)
 
 
-@pytest.mark.parametrize("victim", [TRAINING, REDIS, TRAINER], ids=["it", "Redis", "the trainer"])
+@pytest.mark.parametrize(
+    "victims",
+    [(TRAINING,), (REDIS, WORKER), (TRAINER, WEB)],
+    ids=["it", "Redis and a worker", "the trainer and the web"],
+)
 def test_a_training_in_which_something_is_killed_ends_or_changes_nothing(  # noqa: PLR0917
     service: Service,
     database: Database,
     site: int,
     shipped: Classifier,
-    victim: Victim,
+    victims: Sequence[Victim],
     chance: random.Random,
 ) -> None:
     old = promoted(database, site, shipped, LENIENT)
     first = ask(service, database, site)
     service.wait_for(lambda: run(database, first).state is State.RUNNING)
-    point = chance.random()
-    service.wait_for(lambda: run(database, first).done >= point or is_over(database, first))
-
-    kill(service, victim)
-    posted = service.post_many(20)
+    for victim, point in zip(victims, sorted(chance.random() for _ in victims), strict=True):
+        service.wait_for(
+            lambda point=point: run(database, first).done >= point or is_over(database, first)
+        )
+        kill(service, victim)
+    posted = answered(service, 20)
     settle(service, database, first)
 
     ended = run(database, first)
@@ -145,9 +150,7 @@ def test_a_promotion_in_which_something_is_killed_is_seen_by_all_who_score(  # n
         time.sleep(chance.random() / 2)
         kill(service, victim)
         posted = [one for part in posting for one in part.result()]
-    # Those that end with a killed server may answer for a moment, and then no more.
-    later: list[str] = []
-    service.wait_for(lambda: bool(later.extend(service.post_many(20)) or later))
+    later = answered(service, 20)
 
     version = f"{shipped.version}+{new.version}"
     decided(service, database, posted, shipped)
@@ -210,6 +213,14 @@ def settle(service: Service, database: Database, number: int) -> None:
         return is_over(database, number)
 
     service.wait_for(is_settled, 600)
+
+
+def answered(service: Service, number: int) -> list[str]:
+    """Comments that were taken in, of so many that are posted. Where a server was killed, those
+    that end with it may answer for a moment, and then no more: they are posted until one is."""
+    found: list[str] = []
+    service.wait_for(lambda: bool(found.extend(service.post_many(number)) or found))
+    return found
 
 
 def kill(service: Service, victim: Victim) -> None:

@@ -28,4 +28,5 @@ def labelled(number: int = 0, *, unwanted: float = 0.0, **fields: Any) -> Labell
         "propensity": 1.0,
         "score": 0.5,
     }
-    return Labelled(**values | fields)
+    values |= fields
+    return Labelled(**{"first_label_id": values["label_id"]} | values)

@@ -152,7 +152,8 @@ def test_a_language_can_be_judged_once_labels_cover_it(general: Classifier) -> N
 def row(**changes: object) -> Labelled:
     values: dict[str, object] = {
         "key": "1", "text": "A tram", "name": "Ada", "website": "", "page": "7",
-        "created_at": NOW - 2 * DAY, "label_id": 1, "source": LabelSource.MODERATOR, "actor": "1",
+        "created_at": NOW - 2 * DAY, "label_id": 1, "first_label_id": 1,
+        "source": LabelSource.MODERATOR, "actor": "1",
         "at": NOW, "unwanted": 1.0, "strength": 1.0, "reason": "", "selection": Selection.HELD,
         "propensity": 1.0, "score": 0.4,
     }  # fmt: skip

@@ -132,6 +132,15 @@ class TestTheBlocks:
         assert all(len(block.earlier) >= seen for block in found)
         assert bool(found) is (seen < 60)
 
+    def test_what_it_was_trained_on_is_not_new_because_somebody_spoke_of_it_again(self) -> None:
+        known = [labelled(n, label_id=100 + n, first_label_id=n + 1) for n in range(30)]
+        new = [labelled(n) for n in range(30, 90)]
+
+        found = blocks([*known, *new], seen=30)
+
+        assert asked(found)
+        assert all(one.first_label_id > 30 for one in asked(found))
+
     def test_likeness_passes_from_one_to_the_next(self) -> None:
         same = "The old bridge had a tram line, which nobody ever mentions any more."
         labels = [

@@ -15,6 +15,8 @@ from moderation.learning import labels, operating_points, site_models, training_
 from moderation.learning.labels import NewLabel
 from moderation.learning.site_models import State as ModelState
 from moderation.learning.training_runs import State
+from moderation.learning.verdict_report import render
+from moderation.learning.weighing import weigh_deciding
 from moderation.models import Example, TrainingRun
 from moderation.scorer import Scorer
 from tests.support.comments import add_site
@@ -158,6 +160,34 @@ def test_a_training_makes_a_candidate_with_the_gates_report_and_lets_nothing_els
         evidence = operating_points.evidence(connection, site_id=site, model=adapted)
         assert evidence is not None
         assert model.report["figures"]["later"] < evidence[0].labels <= 120
+    # Weighed again once it decides, its labels say what they said.
+    with database.write() as connection:
+        site_models.promote(connection, site, model.version, general=shipped.version, actor="mona")
+    weighed = weigh_deciding(database, scorer, site)
+    assert weighed is not None
+    assert weighed[0] == adapted
+    assert weighed[1].labels == evidence[0].labels
+    assert weighed[1].below.wrong == pytest.approx(evidence[0].below.wrong, abs=0.01)
+
+
+def test_the_gate_judges_the_model_that_is_stored_and_names_it(
+    database: Database,
+    scorer: Scorer,
+    shipped: Classifier,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What is stored does not go all the way.
+    monkeypatch.setattr(retraining.guard, "farthest", lambda *_, **__: 0.5)
+    site = add_site(database)
+    teach(database, site, 60)
+    run(database, scorer, site)
+
+    (model,) = models(database, site)
+
+    named = f"{shipped.version}+{model.version}"
+    assert model.report["figures"]["candidate"] == named
+    html = render(model.report["sentences"], model.report["figures"])
+    assert f"<title>{named} against {shipped.version}</title>" in html
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from moderation.queues import (
     QueueName,
     connect,
     enqueue_decide,
+    enqueue_rescore,
+    enqueue_weigh,
     ensure_is_scheduled,
     oldest_waiting,
     queue,
@@ -56,10 +58,11 @@ def _environment(
         function.cache_clear()
 
 
-def work(redis: Redis) -> None:
-    """Do all the jobs that wait, in this process, as a worker does."""
+def work(redis: Redis, jobs_at_most: int | None = None) -> None:
+    """Do the jobs that wait, in this process, as a worker does."""
     queues = [queue(redis, name) for name in DECIDING]
-    ModerationWorker(queues, connection=redis, serializer=SERIALIZER).work(burst=True)
+    worker = ModerationWorker(queues, connection=redis, serializer=SERIALIZER)
+    worker.work(burst=True, max_jobs=jobs_at_most)
 
 
 def failed(redis: Redis) -> list[str]:
@@ -74,6 +77,21 @@ def test_a_worker_decides_what_was_enqueued(database: Database, site: int, redis
     assert all(row_of(database, i).status != "pending" for i in ids)
     assert waiting_ids(redis) == set()
     assert failed(redis) == []
+
+
+def test_what_comes_in_goes_before_what_is_held_scored_again(
+    database: Database, site: int, redis: Redis
+) -> None:
+    enqueue_rescore(redis, site, "")
+    enqueue_weigh(redis, site)
+    comment_id = add_comment(database, site)
+    enqueue_decide(redis, [comment_id])
+
+    work(redis, jobs_at_most=1)
+
+    assert row_of(database, comment_id).status != "pending"
+    waiting = [job.func_name for job in queue(redis, QueueName.MAINTENANCE).jobs]
+    assert waiting == [JobPath.RESCORE, JobPath.WEIGH]
 
 
 def test_a_job_that_runs_again_changes_nothing(database: Database, site: int, redis: Redis) -> None:

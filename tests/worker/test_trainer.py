@@ -22,7 +22,7 @@ from moderation.learning import labels, operating_points, site_models, training_
 from moderation.learning.labels import NewLabel
 from moderation.learning.training_runs import State
 from moderation.models import TrainingRun
-from moderation.queues import DECIDING, QueueName, enqueue_train, queue, workers
+from moderation.queues import QueueName, enqueue_train, queue, workers
 from moderation.sites import SiteDirectory
 from tests.support.comments import add_comment, add_site
 from tests.support.service import ROOT, descendants
@@ -196,7 +196,6 @@ def test_what_is_to_be_scored_again_is_enqueued_batch_after_batch(
         jobs.sweep()
     (job,) = queue(redis, QueueName.MAINTENANCE).jobs
     assert (job.func_name, job.args) == ("worker.jobs.rescore", [site])
-    assert QueueName.MAINTENANCE in DECIDING
     jobs.rescore(site)
     with database.read() as connection:
         assert list(site_models.to_rescore(connection)) == []

@@ -131,6 +131,20 @@ def test_an_id_that_comes_twice_in_a_file_comes_in_once(
     assert report.skipped == {"its id came before in this file": [1, 6]}
 
 
+def test_how_far_it_is_is_told_until_all_is_read(
+    database: Database, site: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_BATCH", 2)
+    path = written(tmp_path / "wp.xml", wxr(*(wp_comment(n) for n in range(1, 400))))
+    shares: list[float] = []
+
+    bring_in(database, wish(path, site), dry=False, progress=lambda share, _: shares.append(share))
+
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 2
+    assert 0 < shares[0] < shares[-1] <= 1
+
+
 def test_what_is_interrupted_goes_on_where_it_stopped(
     database: Database, site: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

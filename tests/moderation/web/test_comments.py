@@ -10,11 +10,12 @@ from sqlalchemy import update
 from moderation.app import LARGEST_REQUEST
 from moderation.clock import now_ms
 from moderation.db import Database
-from moderation.domain import Status
+from moderation.domain import LabelSource, Status
+from moderation.learning import labels
 from moderation.models import Site, SiteKey
 from moderation.policy import SiteSettings
 from moderation.sites import create_site, digest
-from tests.support.comments import PAGE, add_comment, add_site, row_of
+from tests.support.comments import PAGE, add_comment, add_site, held_by_worker, row_of
 from tests.support.jobs import waiting_ids
 from tests.support.service import FRIENDLY, SITE_KEY
 from tests.support.waiting import eventually
@@ -570,3 +571,19 @@ class TestFeedback:
         assert_problem(client.post(address, json=said), 401)
         other = {"Authorization": "Bearer other-key"}
         assert client.post(address, json=said, headers=other).status_code == 200
+
+    def test_what_a_reader_reports_is_kept_and_moves_nothing(
+        self, client: FlaskClient, database: Database
+    ) -> None:
+        comment_id = held_by_worker(database, first_site(client))
+        address = f"/v1/comments/{comment_id}/reports"
+        said = {"reason": "spam", "by": "reader@example.org"}
+        assert_problem(client.post(address, json=said), 401)
+        wrong = client.post(address, json={"reason": "because"}, headers=KEY)
+        assert assert_problem(wrong, 422)["errors"][0]["field"] == "reason"
+        response = client.post(address, json=said, headers=KEY)
+        assert (response.status_code, response.get_json()["status"]) == (200, "held")
+        with database.read() as connection:
+            [(label, counts)] = labels.of_comment(connection, comment_id)
+        assert (label.source, label.reason, counts) == (LabelSource.READER, "spam", True)
+        assert "@" not in label.actor

@@ -87,6 +87,7 @@ def test_a_file_is_looked_at_before_it_comes_in(
     run = answer.location
     assert answer.status_code == 303
     assert desk.get(f"{run}/state").get_json() == {"state": "checking", "share": 0.0}
+    assert '<progress id="progress" max="1" value="0.0"' in desk.get(run).text
 
     work(redis)
     shown = desk.get(run).text

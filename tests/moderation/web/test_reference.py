@@ -58,6 +58,7 @@ def test_every_documented_path_answers_as_documented(client: FlaskClient) -> Non
         "getChallenge": client.get("/v1/challenge?site=demo"),
         "getForm": client.get("/v1/form?page=/bridge&site=demo"),
         "getComment": client.get(posted.headers["Location"]),
+        "report": client.post(f"{posted.headers['Location']}/reports", json={}, headers=KEY),
         "giveFeedback": client.post(feedback, json={"status": "held"}, headers=KEY),
         "score": client.post("/v1/score", json={"text": FIELDS["text"]}, headers=KEY),
         "getAccount": client.get("/v1/account", headers=moderator_token(client)),

@@ -10,11 +10,14 @@ from redis import Redis
 
 from moderation.classifier.artifact import DEFAULT_ARTIFACT, thresholds
 from moderation.db import Database
+from moderation.domain import LabelSource, Selection
 from moderation.learning import operating_points
 from moderation.learning.goals import Evidence, Sample
+from moderation.learning.labels import NewLabel, record
 from moderation.policy import SiteSettings
 from moderation.queues import JobPath, QueueName, queue
 from moderation.site_settings import history, site_named
+from tests.support.comments import add_comment
 from tests.support.decisions import settle
 from tests.support.web import csrf_token, sign_in
 
@@ -105,8 +108,33 @@ def test_without_weighed_labels_it_says_that_everything_is_held(
 
     page = admin.get(PATH).text
     assert "Everything is held" in page
-    assert "have not been weighed" in page
     assert 'id="trade"' not in page
+
+
+def test_weighing_is_offered_where_there_is_something_to_weigh(
+    admin: FlaskClient, database: Database
+) -> None:
+    save(admin, approve_precision="0.99")
+
+    page = admin.get(PATH).text
+    assert "there is nothing to weigh" in page
+    assert "/weigh" not in page
+
+    comment = add_comment(database, site_id(database))
+    label = NewLabel(
+        site_id=site_id(database),
+        comment_id=comment,
+        source=LabelSource.MODERATOR,
+        actor="mona",
+        unwanted=0.0,
+        selection=Selection.HELD,
+    )
+    with database.write() as connection:
+        record(connection, [label])
+
+    page = admin.get(PATH).text
+    assert "have not been weighed" in page
+    assert "Weigh them" in page
 
 
 @pytest.mark.usefixtures("weighed")

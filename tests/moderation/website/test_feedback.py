@@ -8,8 +8,10 @@ from moderation.domain import ActorKind, LabelSource, Selection, Status
 from moderation.errors import NotFound
 from moderation.learning import labels
 from moderation.models import Example, Label
+from moderation.records import erasure
+from moderation.review import Actor, Change, set_status
 from moderation.website import feedback
-from tests.support.comments import add_comment, add_site, events_of, held_by_worker, row_of
+from tests.support.comments import WORKER, add_comment, add_site, events_of, held_by_worker, row_of
 
 
 def correct(database: Database, site: int, comment_id: str, to: Status, by: str = "zora") -> None:
@@ -17,6 +19,20 @@ def correct(database: Database, site: int, comment_id: str, to: Status, by: str 
         feedback.correct(
             connection, site_id=site, comment_id=comment_id, to=to, reason="spam", by=by
         )
+
+
+def report(database: Database, site: int, comment_id: str, by: str = "one") -> None:
+    with database.write() as connection:
+        feedback.report(connection, site_id=site, comment_id=comment_id, reason="insult", by=by)
+
+
+def published(database: Database, site: int) -> str:
+    """A comment that the service has published by itself."""
+    comment_id = add_comment(database, site)
+    change = Change(comment_id=comment_id, to=Status.APPROVED, reason="below_thresholds")
+    with database.write() as connection:
+        set_status(connection, [change], actor=WORKER)
+    return comment_id
 
 
 def teach(database: Database, site: int, unwanted: float, **fields: Any) -> None:
@@ -68,6 +84,39 @@ class TestFeedback:
             (found,) = labels.effective(connection, site)
         assert (found.unwanted, found.source) == (1.0, LabelSource.CLIENT)
         assert row_of(database, comment_id).status == "rejected"
+
+    def test_what_readers_report_counts_a_little_until_somebody_decides(
+        self, database: Database
+    ) -> None:
+        site, other = add_site(database), add_site(database, "other")
+        comment_id = published(database, site)
+        for reader in ("one", "one", "another"):
+            report(database, site, comment_id, by=reader)
+        first, second = labels_of(database)
+        assert first.actor != second.actor
+        with database.read() as connection:
+            (found,) = labels.effective(connection, site)
+        assert (found.unwanted, found.source) == (1.0, LabelSource.READER)
+        assert (found.strength, found.selection) == (0.3, Selection.PUBLISHED)
+        assert row_of(database, comment_id).status == "approved"
+        correct(database, site, comment_id, Status.APPROVED)
+        report(database, site, comment_id, by="a third")
+        with database.read() as connection:
+            (found,) = labels.effective(connection, site)
+        assert (found.unwanted, found.source) == (0.0, LabelSource.CLIENT)
+        with pytest.raises(NotFound):
+            report(database, other, comment_id)
+
+    def test_what_is_erased_is_reported_no_more(self, database: Database) -> None:
+        site = add_site(database)
+        comment_id = add_comment(database, site, status=Status.APPROVED)
+        report(database, site, comment_id, by="one")
+        with database.write() as connection:
+            erasure.erase(connection, [comment_id], actor=Actor(ActorKind.MODERATOR, "ada"))
+        with pytest.raises(NotFound):
+            report(database, site, comment_id, by="another")
+        with database.read() as connection:
+            assert list(labels.effective(connection, site)) == []
 
     def test_a_site_says_nothing_of_another_sites_comments(self, database: Database) -> None:
         site, other = add_site(database), add_site(database, "other")
