@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,8 @@ MARKED = {
 }
 
 
-def _tables() -> Tables:
+@cache
+def tables() -> Tables:
     words = [np.array([ord(c) for c in word], np.uint32) for word in COMMON]
     places = [int(vocabulary_bit(np.uint64(hash_word(word, len(word))))) for word in words]
     return Tables(
@@ -51,15 +54,12 @@ def _tables() -> Tables:
     )
 
 
-TABLES = _tables()
-
-
 def features(document: Document | str, block: int) -> set[int]:
     if isinstance(document, str):
         document = Document(document)
     codes, offsets = encode([document])
     scratch = make_scratch(longest_document(offsets))
-    scan(codes, offsets, 0, TABLES, scratch)
+    scan(codes, offsets, 0, tables(), scratch)
     count = scratch.tally[0]
     found = [int(key) for key in scratch.keys[:count]]
     assert all(0 <= bucket_of(key) < BUCKETS for key in found)
@@ -180,7 +180,7 @@ def test_words_of_one_text_are_no_repeats_in_the_next() -> None:
     scratch = make_scratch(longest_document(offsets))
     found = []
     for document in range(2):
-        scan(codes, offsets, document, TABLES, scratch)
+        scan(codes, offsets, document, tables(), scratch)
         found.append(set(scratch.keys[: scratch.tally[0]].tolist()))
     assert found[0] == found[1]
 
