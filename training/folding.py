@@ -43,7 +43,7 @@ def build() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
 
 
 def _page(codes: range) -> npt.NDArray[np.uint32]:
-    # Three of four pages have no character; to look at each code of them would take most of the time.
+    # Three of four pages have none; to look at each code of them would take most of the time.
     if _NO_CHARACTER.issuperset(map(unicodedata.category, map(chr, codes))):
         return np.full(len(codes), OTHER << CLASS_SHIFT, np.uint32)
     return np.array([_entry(code) for code in codes], np.uint32)

@@ -319,8 +319,9 @@ def _trades(side: Tally, thresholds: Iterable[float]) -> list[Trade]:
     errors = side.wrong / weight
     low_shape, low_scale = _gamma(side, np.zeros_like(weight), errors)
     high_shape, high_scale = _gamma(side, side.heaviest, errors)
-    low = np.where(side.wrong > 0, scipy.special.gammaincinv(low_shape, 0.025) * low_scale / weight, 0.0)
-    high = np.minimum(gammaincinv(high_shape, 0.975) * high_scale / weight, 1.0)
+    inverse = scipy.special.gammaincinv
+    low = np.where(side.wrong > 0, inverse(low_shape, 0.025) * low_scale / weight, 0.0)
+    high = np.minimum(inverse(high_shape, 0.975) * high_scale / weight, 1.0)
     shares = side.weight / max(float(side.weight[-1]), 1e-12)
     rows = zip(thresholds, shares, errors, low, high, side.labels, strict=True)
     found: list[Trade] = []
