@@ -154,8 +154,8 @@ def test_a_promotion_in_which_something_is_killed_is_seen_by_all_who_score(  # n
     assert {event.model for event in decided(service, database, later, shipped)} == {version}
     service.wait_for(lambda: scores_with(service) == version)
     # Scoring again goes on where it was killed: what the old model held, the new one approves.
-    # After a Redis was killed, RQ waits a minute for the job that it had in hand; this does not, and
-    # Redis comes last, so that none after it has to.
+    # After a Redis was killed, RQ waits a minute for the job that it had in hand; this does not.
+    # It comes last, so that none after it has to.
     if victim != REDIS:
         service.wait_for(lambda: not held(database, [*posted, *later]), 120)
 
