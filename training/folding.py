@@ -23,6 +23,9 @@ from moderation.classifier.folding import (
     SPACE,
 )
 
+# Unassigned, for private use, and surrogates.
+_NO_CHARACTER = frozenset({"Cn", "Co", "Cs"})
+
 
 @cache
 def build() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
@@ -32,11 +35,18 @@ def build() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
     page_of = np.zeros(CODE_POINTS // PAGE, np.uint16)
     for number in range(CODE_POINTS // PAGE):
         start = number * PAGE
-        page = np.array([_entry(code) for code in range(start, start + PAGE)], np.uint32)
+        page = _page(range(start, start + PAGE))
         page_of[number] = numbers.setdefault(page.tobytes(), len(pages))
         if page_of[number] == len(pages):
             pages.append(page)
     return page_of, np.stack(pages)
+
+
+def _page(codes: range) -> npt.NDArray[np.uint32]:
+    # Three of four pages have none; to look at each code of them would take most of the time.
+    if _NO_CHARACTER.issuperset(map(unicodedata.category, map(chr, codes))):
+        return np.full(len(codes), OTHER << CLASS_SHIFT, np.uint32)
+    return np.array([_entry(code) for code in codes], np.uint32)
 
 
 def _entry(code: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy.special import betaincinv
+import scipy
 
 
 class Stratum(NamedTuple):
@@ -28,8 +28,9 @@ def clopper_pearson(wrong: int, judged: int, *, confidence: float) -> tuple[floa
     """The exact interval of a share, with equal tails (Clopper and Pearson 1934, "The use of
     confidence or fiducial limits illustrated in the case of the binomial", Biometrika 26)."""
     tail = (1 - confidence) / 2
-    low = float(betaincinv(wrong, judged - wrong + 1, tail)) if wrong else 0.0
-    high = float(betaincinv(wrong + 1, judged - wrong, 1 - tail)) if wrong < judged else 1.0
+    inverse = scipy.special.betaincinv
+    low = float(inverse(wrong, judged - wrong + 1, tail)) if wrong else 0.0
+    high = float(inverse(wrong + 1, judged - wrong, 1 - tail)) if wrong < judged else 1.0
     return low, high
 
 

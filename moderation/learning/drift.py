@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from typing import NamedTuple
 
-from scipy.special import chdtri
+import scipy
 
 REFERENCE_DAYS = 14
 """The first days of a model on a site that had enough comments: two of each day of the week."""
@@ -84,7 +84,7 @@ def psi(reference: Sequence[int], recent: Sequence[int]) -> tuple[float, float]:
     shares = [((a + 0.5) / (n + len(bins) / 2), (b + 0.5) / (m + len(bins) / 2)) for a, b in bins]
     value = sum((q - p) * log(q / p) for p, q in shares)
     degrees = max(len(bins) - 1, 1)
-    return value, (1 / n + 1 / m) * float(chdtri(degrees, _CHANCE))
+    return value, (1 / n + 1 / m) * float(scipy.special.chdtri(degrees, _CHANCE))
 
 
 def _merged(reference: Sequence[int], recent: Sequence[int]) -> list[tuple[int, int]]:

@@ -7,13 +7,14 @@ Why these bounds, and why choosing among many thresholds does not spoil them: do
 and 0027.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, gammaincc, gammaincinv
+import scipy
 
 from moderation.domain import Selection
 from moderation.learning.labels import Labelled
@@ -28,7 +29,7 @@ EACH = 0.035
 is used, so many have that chance; but those that miss the goal by much hardly ever take it, and the
 others pass and fail together. Together they stay below `RISK`: see docs/decisions/0027."""
 
-THRESHOLDS = expit(np.arange(-90, 61) / 10)
+THRESHOLDS = np.array([1 / (1 + math.exp(-n / 10)) for n in range(-90, 61)])
 """What may become a threshold: probabilities a tenth of a unit of log-odds apart. Fixed, so that
 they do not follow from the labels."""
 
@@ -267,7 +268,7 @@ def _chances(side: Tally, allowed: float) -> Floats:
     gamma bound for weighted sums of counts (Fay and Feuer 1997), which with equal weights is the
     exact one for a Poisson count."""
     shape, scale = _gamma(side, side.heaviest, np.full_like(side.weight, allowed))
-    chances: Floats = gammaincc(shape, allowed * side.weight / scale)
+    chances: Floats = scipy.special.gammaincc(shape, allowed * side.weight / scale)
     return np.where(side.labels > 0, chances, 1.0)
 
 
@@ -309,8 +310,9 @@ def _trades(side: Tally, thresholds: Iterable[float]) -> list[Trade]:
     errors = side.wrong / weight
     low_shape, low_scale = _gamma(side, np.zeros_like(weight), errors)
     high_shape, high_scale = _gamma(side, side.heaviest, errors)
-    low = np.where(side.wrong > 0, gammaincinv(low_shape, 0.025) * low_scale / weight, 0.0)
-    high = np.minimum(gammaincinv(high_shape, 0.975) * high_scale / weight, 1.0)
+    inverse = scipy.special.gammaincinv
+    low = np.where(side.wrong > 0, inverse(low_shape, 0.025) * low_scale / weight, 0.0)
+    high = np.minimum(inverse(high_shape, 0.975) * high_scale / weight, 1.0)
     shares = side.weight / max(float(side.weight[-1]), 1e-12)
     rows = zip(thresholds, shares, errors, low, high, side.labels, strict=True)
     found: list[Trade] = []

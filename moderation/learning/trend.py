@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import block_diag
-from scipy.special import expit, logit, softmax
+import scipy
 
 SPEEDS = (0.02, 0.06, 0.18)
 """Standard deviations by which the level may wander within `UNIT` decisions."""
@@ -109,7 +108,7 @@ def trend(scores: Floats, unwanted: Floats, ages: Floats) -> Trend:
 
 
 def _log_odds(scores: Floats) -> Floats:
-    found: Floats = logit(np.clip(scores, 1e-6, 1 - 1e-6))
+    found: Floats = scipy.special.logit(np.clip(scores, 1e-6, 1 - 1e-6))
     return found
 
 
@@ -136,7 +135,7 @@ class _Fit(NamedTuple):
 
 def _mixed(fits: Sequence[_Fit]) -> tuple[Floats, Floats, Floats]:
     """Levels, slopes, and the covariance of both, each speed with its part."""
-    parts = softmax([fit.likelihood for fit in fits])
+    parts = scipy.special.softmax([fit.likelihood for fit in fits])
     mean = sum(part * fit.walks for part, fit in zip(parts, fits, strict=True))
     covariance = sum(
         part * (fit.covariance + np.outer(fit.walks - mean, fit.walks - mean))
@@ -182,17 +181,17 @@ class _Table:
         """The walks at a speed."""
         strata_ = len(self.labels)
         design = self._design()
-        prior = block_diag(
+        prior = scipy.linalg.block_diag(
             _VAGUE * np.eye(strata_),
             self.precision / speed**2,
             self.precision / (SLOPE * speed) ** 2,
         )
         labels, unwanted = self.labels.ravel(), self.unwanted.ravel()
         start = np.zeros(len(prior))
-        start[:strata_] = logit((unwanted.sum() + 0.5) / (labels.sum() + 1))
+        start[:strata_] = scipy.special.logit((unwanted.sum() + 0.5) / (labels.sum() + 1))
         found = start.copy()
         for _ in range(_STEPS):
-            chance = expit(design @ found)
+            chance = scipy.special.expit(design @ found)
             curvature = design.T * (labels * chance * (1 - chance)) @ design + prior
             gradient = design.T @ (unwanted - labels * chance) - prior @ (found - start)
             step = np.linalg.solve(curvature, gradient)

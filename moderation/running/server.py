@@ -1,6 +1,8 @@
 """The web server: granian, set up for this service."""
 
+import importlib
 import os
+import signal
 
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
@@ -17,6 +19,9 @@ def serve(settings: Settings, application: str = "moderation.app:create_warm_app
     # Where the processors are too few, workers come first: else a flood of comments would be stored
     # ever faster, and decided ever later.
     os.nice(_NICENESS)
+    # Loaded before the server forks: the processes share its memory, and start at once.
+    importlib.import_module(application.partition(":")[0])
+    os.register_at_fork(after_in_child=_end_when_asked)
     Server(
         application,
         factory=True,
@@ -33,3 +38,10 @@ def serve(settings: Settings, application: str = "moderation.app:create_warm_app
         websockets=False,
         log_enabled=False,
     ).serve()
+
+
+def _end_when_asked() -> None:
+    """Not until it serves has a forked process handlers of its own: with those of the server, which
+    only note a signal, it would be waited for until `workers_kill_timeout`."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_DFL)

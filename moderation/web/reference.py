@@ -5,8 +5,6 @@ from typing import Any
 
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
-from openapi_pydantic import OpenAPI
-from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
 from moderation.desk.desk_schemas import (
@@ -82,6 +80,10 @@ def page() -> str:
 @cache
 def openapi() -> dict[str, Any]:
     """The OpenAPI 3.1 document of the public interface."""
+    # Takes longer to import than all else of the web, and few ask for the document.
+    from openapi_pydantic import OpenAPI  # noqa: PLC0415
+    from openapi_pydantic.util import construct_open_api_with_schema_class  # noqa: PLC0415
+
     skeleton = OpenAPI.model_validate(
         {
             "openapi": "3.1.1",
@@ -453,6 +455,8 @@ def _body(schema: type[BaseModel]) -> dict[str, Any]:
 
 
 def _content(schema: type[BaseModel]) -> dict[str, Any]:
+    from openapi_pydantic.util import PydanticSchema  # noqa: PLC0415 - see `openapi`
+
     return {"schema": PydanticSchema(schema_class=schema)}
 
 

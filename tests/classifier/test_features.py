@@ -1,7 +1,11 @@
+from functools import cache
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from moderation.classifier.features import (
+    BUCKET_BITS,
     BUCKETS,
     CHARACTERS,
     CONTEXT,
@@ -17,13 +21,11 @@ from moderation.classifier.features import (
     block_of,
     bucket_of,
     encode,
-    longest_document,
-    make_scratch,
     marked_words,
-    scan,
 )
-from moderation.classifier.hashing import bitmap, hash_word
+from moderation.classifier.hashing import bitmap, hash_word, ranked
 from moderation.classifier.prediction import Document
+from moderation.classifier.scoring import score
 from moderation.classifier.spelling import VOCABULARY_BITS, vocabulary_bit
 from training import folding
 
@@ -43,7 +45,8 @@ MARKED = {
 }
 
 
-def _tables() -> Tables:
+@cache
+def tables() -> Tables:
     words = [np.array([ord(c) for c in word], np.uint32) for word in COMMON]
     places = [int(vocabulary_bit(np.uint64(hash_word(word, len(word))))) for word in words]
     return Tables(
@@ -51,17 +54,19 @@ def _tables() -> Tables:
     )
 
 
-TABLES = _tables()
+def scanned(documents: list[Document]) -> list[list[int]]:
+    """Features of each document. `scan` itself is not called: it would be compiled anew for that,
+    which takes longer than all tests of this file."""
+    # No feature has weights.
+    index, rows = ranked(bitmap(np.zeros(0, int), BUCKET_BITS)), np.zeros((1, 2), np.uint64)
+    *_, found = score(*encode(documents), tables(), index, rows, True)
+    return [found.keys[first:last].tolist() for first, last in pairwise(found.ends[:, 0])]
 
 
 def features(document: Document | str, block: int) -> set[int]:
     if isinstance(document, str):
         document = Document(document)
-    codes, offsets = encode([document])
-    scratch = make_scratch(longest_document(offsets))
-    scan(codes, offsets, 0, TABLES, scratch)
-    count = scratch.tally[0]
-    found = [int(key) for key in scratch.keys[:count]]
+    [found] = scanned([document])
     assert all(0 <= bucket_of(key) < BUCKETS for key in found)
     return {bucket_of(key) for key in found if block_of(key) == block}
 
@@ -176,13 +181,9 @@ def test_repeated_words_weigh_by_the_length_of_the_text() -> None:
 
 
 def test_words_of_one_text_are_no_repeats_in_the_next() -> None:
-    codes, offsets = encode([Document("the pen is good")] * 2)
-    scratch = make_scratch(longest_document(offsets))
-    found = []
-    for document in range(2):
-        scan(codes, offsets, document, TABLES, scratch)
-        found.append(set(scratch.keys[: scratch.tally[0]].tolist()))
-    assert found[0] == found[1]
+    first, second = scanned([Document("the pen is good")] * 2)
+    assert first
+    assert first == second
 
 
 def test_name_and_website_show_in_the_whole_comment_only() -> None:

@@ -1,3 +1,4 @@
+import fcntl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from moderation.errors import StartupError
 from moderation.models import Base, Comment, Site
 from tests.support.comments import EMAIL, add_comment, add_site
 from tests.support.ports import free_port
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, waiting_for
 
 
 def sites(database: Database) -> int:
@@ -169,7 +170,8 @@ def test_writers_of_several_connections_take_turns(database: Database) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_urgent_writer_comes_before_those_that_wait_already(database: Database) -> None:
+def test_an_urgent_writer_passes_those_that_wait_already(database: Database) -> None:
+    queue, turn = (Path(f"{database.engine.url.database}-{lock}") for lock in ("queue", "turn"))
     order: list[str] = []
 
     def write(name: str, *, urgent: bool = False) -> None:
@@ -178,27 +180,28 @@ def test_an_urgent_writer_comes_before_those_that_wait_already(database: Databas
             order.append(name)
         other.close()
 
-    def waits_for(lock: str, count: int) -> None:
-        path = Path(f"{database.engine.url.database}-{lock}")
-        inode = path.stat().st_ino
-        eventually(lambda: _waiting_for(inode) == count)
-
     with ThreadPoolExecutor(4) as pool:
         with database.write():
             ordinary = [pool.submit(write, f"ordinary {number}") for number in range(3)]
-            waits_for("queue", 3)
+            eventually(lambda: waiting_for(queue) == 3)
             urgent = pool.submit(write, "urgent", urgent=True)
-            waits_for("turn", 1)
+            # Only he who has the turn is before it.
+            eventually(lambda: waiting_for(turn) == 1)
+            assert waiting_for(queue) == 3
         for future in (*ordinary, urgent):
             future.result()
-    assert order[0] == "urgent"
-    assert len(order) == 4
+        assert sorted(order) == ["ordinary 0", "ordinary 1", "ordinary 2", "urgent"]
 
-
-def _waiting_for(inode: int) -> int:
-    """How many wait for a lock of this file, by the kernel's list, where they begin with "->"."""
-    lines = Path("/proc/locks").read_text().splitlines()
-    return sum("->" in line and line.split()[6].endswith(f":{inode}") for line in lines)
+        order.clear()
+        # He who has done is the last of these to let the others in.
+        with queue.open("w") as done:
+            fcntl.flock(done, fcntl.LOCK_EX)
+            ordinary = [pool.submit(write, f"ordinary {number}") for number in range(3)]
+            eventually(lambda: waiting_for(queue) == 3)
+            write("urgent", urgent=True)
+            assert order == ["urgent"]
+        for future in ordinary:
+            future.result()
 
 
 def _sites_seen(connection: Connection) -> int:

@@ -1,3 +1,4 @@
+import sys
 import unicodedata
 from typing import Any
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.errors import FieldError, InvalidInput
-from moderation.schemas import CommentSubmission, PublishedQuery, parse
+from moderation.schemas import CommentSubmission, PublishedQuery, line, parse
 
 FIELDS = {"page": "/bridge", "name": "Zoë", "email": "zoe@example.org", "text": "A tram line."}
 
@@ -39,6 +40,12 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse(CommentSubmission, {})
     assert caught.value.errors == tuple(FieldError(name, "is required") for name in FIELDS)
+
+
+def test_no_character_without_width_stays() -> None:
+    every = map(chr, range(sys.maxunicode + 1))
+    without = "".join(c for c in every if unicodedata.category(c) in ("Cc", "Cf", "Cs"))
+    assert line(f"a{without}b") == "a\u200c\u200db"
 
 
 @pytest.mark.parametrize("field", FIELDS)

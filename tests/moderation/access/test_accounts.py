@@ -1,6 +1,8 @@
 from typing import Any
 
+import argon2
 import pytest
+from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import select
 
 from moderation.access import accounts, tokens
@@ -39,6 +41,26 @@ def test_name_and_password_sign_in(database: Database) -> None:
 )
 def test_anything_else_does_not(database: Database, name: str, password: str) -> None:
     assert signed_in(database, name, password) is None
+
+
+def test_a_name_that_is_unknown_costs_as_much_as_a_wrong_password(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[argon2.Parameters] = []
+
+    class Seeing(argon2.PasswordHasher):
+        def verify(self, hash: str, password: str) -> bool:  # noqa: A002
+            # Anything but a mismatch would mean that nothing was worked out.
+            with pytest.raises(VerifyMismatchError) as caught:
+                super().verify(hash, password)
+            seen.append(argon2.extract_parameters(hash))
+            raise caught.value
+
+    monkeypatch.setattr(accounts, "_hasher", Seeing(time_cost=1, memory_cost=64, parallelism=1))
+    for name in ("mona", "nobody"):
+        assert signed_in(database, name, "wrong") is None
+    known, unknown = seen
+    assert known == unknown
 
 
 def test_the_hash_does_not_sign_in_and_the_password_is_not_stored(database: Database) -> None:
