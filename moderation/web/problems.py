@@ -15,6 +15,16 @@ from moderation.web.context import wants_html
 
 log = logging.getLogger(__name__)
 
+# What people read; programs get the standard's phrase.
+_HEADINGS = {
+    HTTPStatus.FORBIDDEN: "This is not open to you",
+    HTTPStatus.NOT_FOUND: "There is nothing here",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "That is too large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Something is not right yet",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not at the moment",
+}
+
 # Enough to reach from a library back into our own code.
 _FRAMES_LOGGED = 8
 
@@ -37,7 +47,8 @@ def problem(
     """The answer that tells of an error."""
     body = Problem(title=status.phrase, status=status, detail=detail, errors=errors or [])
     if wants_html():
-        response = Response(render_template("error.html", problem=body))
+        heading = _HEADINGS.get(status, "That did not work")
+        response = Response(render_template("error.html", heading=heading, problem=body))
     else:
         response = jsonify(body.model_dump())
         response.content_type = "application/problem+json"
