@@ -343,6 +343,26 @@ def test_an_origin_that_is_not_listed_neither_reads_nor_posts(
 
 
 @pytest.mark.usefixtures("site")
+def test_a_plain_form_leads_back_to_its_page_also_after_errors(
+    service: Service, browser: Browser, website: Website
+) -> None:
+    address = f"{website.origin}/form"
+    fields = {"site": "embed", "page": address, "text": FRIENDLY, "name": "Ada", "email": "ada"}
+    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
+    form = f'<form method="post" action="{service.url}/v1/comments">{inputs}'
+    website.pages["/form"] = document(f"{form}<button>Send</button></form>")
+    strict = website.policy
+    website.policy = strict.replace("form-action 'none'; ", "")
+    with reading(browser, service, website, "/form", java_script_enabled=False) as window:
+        page = window.page
+        page.get_by_role("button", name="Send").click()
+        page.get_by_label("Email").fill("ada@example.org")
+        page.get_by_role("button", name="Post Comment").click()
+        page.wait_for_url(f"{address}?comment=*")
+    website.policy = strict
+
+
+@pytest.mark.usefixtures("site")
 def test_a_reader_without_a_script_uses_a_page_of_ours(
     service: Service, browser: Browser, website: Website
 ) -> None:
