@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, render_template
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as MissingPage
 
 from moderation.errors import Closed, Conflict, InvalidInput, NotFound, Overloaded, Unauthorized
@@ -23,6 +23,11 @@ _HEADINGS = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "Something is not right yet",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not at the moment",
+}
+
+_IN_OUR_WORDS = {
+    MissingPage.description: "there is nothing at this address",
+    RequestEntityTooLarge.description: "more was sent than is taken at once",
 }
 
 # Enough to reach from a library back into our own code.
@@ -78,8 +83,7 @@ def _http_exception(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error.get_response()
     detail = error.description or ""
-    if detail == MissingPage.description:
-        detail = "there is nothing at this address"
+    detail = _IN_OUR_WORDS.get(detail, detail)
     response = problem(HTTPStatus(error.code), detail)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):

@@ -1,4 +1,5 @@
 import logging
+from html import escape
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -65,6 +66,20 @@ def test_a_page_tells_what_is_wrong_in_plain_words_and_below_the_desks_menu(
     assert f"<h1>{heading}</h1>" in page
     assert f"<title>{heading} · Moderation</title>" in page
     assert 'aria-label="Desk"' in page
+
+
+def test_a_readers_page_of_an_error_leads_back_to_the_page_before(client: FlaskClient) -> None:
+    page = "https://news.example/bridge?a=1&b=2"
+    too_much = client.post(
+        "/v1/comments",
+        data={"text": "x" * 3_000_000},
+        headers=BROWSER | {"Referer": page},
+    )
+    assert too_much.status_code == 413
+    assert "More was sent than is taken at once." in too_much.text
+    assert f'href="{escape(page)}"' in too_much.text
+    told = client.get("/nothing", headers=BROWSER | {"Referer": "javascript:alert(1)"}).text
+    assert "javascript:" not in told
 
 
 @pytest.mark.parametrize(
