@@ -83,7 +83,7 @@ def _email(value: str) -> str:
         return validate_email(value, check_deliverability=False).normalized
     except EmailNotValidError:
         # The library's own words quote parts of the address; a message may end up in a log.
-        raise ValueError("is not an e-mail address: it should look like zoe@example.org") from None
+        raise ValueError("is not an e-mail address: it should look like name@example.org") from None
 
 
 def web_address(value: str) -> str:
