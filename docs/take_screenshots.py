@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from moderation.access.bootstrap import FIRST_SITE
 from moderation.clock import DAY, HOUR, SECOND, now_ms
 from moderation.domain import ActorKind, Status
 from moderation.models import Site
-from moderation.policy import HEADS
+from moderation.policy import HEADS, SiteSettings
 from tests.support import newspaper
 from tests.support.browser import running_browser
 from tests.support.comments import add_comment
@@ -74,6 +74,7 @@ def main() -> None:
     """Post, then take every picture."""
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running_service(Path(folder) / "home") as service:
+        _show_all_findings(service)
         _post_all(service)
         with running_browser() as browser:
             with browser.window(service.url, **WIDE) as window:
@@ -104,6 +105,15 @@ def main() -> None:
                 _desk(window.page, "desk-phone.png")
                 window.page.goto("/desk/numbers")
                 _save(window.page, "numbers-phone.png", whole=False)
+
+
+def _show_all_findings(service: Service) -> None:
+    """No card hides by lot what the service found: the pictures are to show it."""
+    settings = SiteSettings(blind_share=0, audit_share=0)
+    database = service.database()
+    with database.write() as connection:
+        connection.execute(update(Site).values(settings=settings.model_dump(mode="json")))
+    database.close()
 
 
 def _post_all(service: Service) -> None:

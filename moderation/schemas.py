@@ -83,13 +83,9 @@ def prose(value: Any) -> Any:
 def _email(value: str) -> str:
     try:
         return validate_email(value, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise ValueError(f"is not an e-mail address: {_sentence(str(error))}") from None
-
-
-def _sentence(message: str) -> str:
-    # The library quotes parts of the address; a message may end up in a log.
-    return re.sub(r"'[^']*'|\"[^\"]*\"", "that part", message)
+    except EmailNotValidError:
+        # The library's own words quote parts of the address; a message may end up in a log.
+        raise ValueError("is not an e-mail address: it should look like name@example.org") from None
 
 
 def web_address(value: str) -> str:

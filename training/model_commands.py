@@ -48,20 +48,20 @@ def list_models(site: str) -> None:
     console = _console()
     if not any(model.state is site_models.State.CURRENT for model in found):
         console.print("The general model alone decides.")
-    table = _table("version", "state", "made", "by", "labels", "gate")
+    table = _table("version", "state", "made (UTC)", "by", "labels", "gate")
     for model in found:
         verdict = "recommends it" if model.recommended else "does not"
         row = (_state(model), _time(model.made_at), model.made_by, f"{model.labels:,}", verdict)
         table.add_row(model.version, *row)
     console.print(table)
     if runs:
-        table = _table("training", "state", "asked by", "outcome")
+        table = _table("training (UTC)", "state", "asked by", "outcome")
         for run in runs:
             step = f"{run.step}, {run.done:.0%}" if run.state is State.RUNNING else run.outcome
             table.add_row(_time(run.asked_at), run.state, run.asked_by, step)
         console.print(table)
     if changes:
-        table = _table("change", "by", "what", "before", "after")
+        table = _table("change (UTC)", "by", "what", "before", "after")
         for one in changes:
             names = (one.before or GENERAL, one.after or GENERAL)
             table.add_row(_time(one.at), one.actor, one.deed, *names)

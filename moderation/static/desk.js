@@ -36,7 +36,9 @@ function complain(message, signIn) {
   link.href = queue.dataset.signIn;
   link.target = "_blank";
   link.textContent = "Sign in in a new window";
-  box.append(" ", link, ", then go on here.");
+  const way = document.createElement("span"); // the box lays out each of its children by itself
+  way.append(message, " ", link, ", then go on here.");
+  box.replaceChildren(way);
 }
 
 // ---- Sending
@@ -436,7 +438,8 @@ function start() {
   );
   window.addEventListener("pagehide", leave);
   showSelection();
-  choose(cards()[0] || null, { focus: false });
+  const asked = document.querySelector(".card:target"); // whose note was kept, for example
+  choose(asked || cards()[0] || null, { focus: Boolean(asked) });
   setTimeout(beat, PULSE);
 }
 

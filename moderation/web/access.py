@@ -75,7 +75,7 @@ BACKGROUND_ENDPOINTS = frozenset(
 
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "img-src 'self'; connect-src 'self'; form-action 'self' {back}; base-uri 'none'; "
     "frame-ancestors 'none'",
     "Referrer-Policy": "strict-origin-when-cross-origin",
 }
@@ -190,7 +190,9 @@ def _referring_page() -> str | None:
 def _add_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":
-        response.headers.update(_PAGE_HEADERS)
+        for name, value in _PAGE_HEADERS.items():
+            # Browsers hold `form-action` against where the answer to a form sends them, too.
+            response.headers[name] = value.replace(" {back}", g.get("origin_after_form", ""))
     if request.endpoint not in PUBLIC_ENDPOINTS:
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urldefrag, urlencode
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, select
 from werkzeug.exceptions import UnsupportedMediaType
@@ -280,6 +280,9 @@ def _form_again(
     messages = {CommentSubmission.field_of(e.field): e.detail for e in wrong_fields}
     typed = {CommentSubmission.field_of(name): value for name, value in fields.items()}
     template, context = _form_page(typed)
+    site = services().sites.by_name(typed.get("site", ""))
+    if site and (origin := origin_of(typed.get("page", ""))) in site.settings.origins:
+        g.origin_after_form = f" {origin}"
     failure = "" if wrong_fields else str(error)
     page = render_template(template, typed=typed, messages=messages, failure=failure, **context)
     headers = {"Retry-After": str(error.seconds)} if isinstance(error, Overloaded) else {}

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, render_template
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import NotFound as MissingPage
 
 from moderation.errors import Closed, Conflict, InvalidInput, NotFound, Overloaded, Unauthorized
@@ -14,6 +14,21 @@ from moderation.schemas import Problem, ProblemField
 from moderation.web.context import wants_html
 
 log = logging.getLogger(__name__)
+
+# What people read; programs get the standard's phrase.
+_HEADINGS = {
+    HTTPStatus.FORBIDDEN: "This is not open to you",
+    HTTPStatus.NOT_FOUND: "There is nothing here",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "That is too large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Something is not right yet",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not at the moment",
+}
+
+_IN_OUR_WORDS = {
+    MissingPage.description: "there is nothing at this address",
+    RequestEntityTooLarge.description: "more was sent than is taken at once",
+}
 
 # Enough to reach from a library back into our own code.
 _FRAMES_LOGGED = 8
@@ -37,7 +52,8 @@ def problem(
     """The answer that tells of an error."""
     body = Problem(title=status.phrase, status=status, detail=detail, errors=errors or [])
     if wants_html():
-        response = Response(render_template("error.html", problem=body))
+        heading = _HEADINGS.get(status, "That did not work")
+        response = Response(render_template("error.html", heading=heading, problem=body))
     else:
         response = jsonify(body.model_dump())
         response.content_type = "application/problem+json"
@@ -67,8 +83,7 @@ def _http_exception(error: HTTPException) -> ResponseReturnValue:
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error.get_response()
     detail = error.description or ""
-    if detail == MissingPage.description:
-        detail = "there is nothing at this address"
+    detail = _IN_OUR_WORDS.get(detail, detail)
     response = problem(HTTPStatus(error.code), detail)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):

@@ -92,7 +92,7 @@ def test_errors_come_back_beside_the_fields_with_what_was_typed(
         page.get_by_role("button", name="Post Comment").click()
 
         expect(page.get_by_role("alert")).to_be_visible()
-        expect(page.get_by_label("Comment")).to_have_value("Typed <b>before</b>")
+        expect(page.get_by_role("textbox", name="Comment")).to_have_value("Typed <b>before</b>")
         expect(page.get_by_label("Email")).to_have_value("no address")
         for label, message in (
             ("Name", "Name is required."),
@@ -111,6 +111,16 @@ def test_errors_come_back_beside_the_fields_with_what_was_typed(
         _fill(page, text=FRIENDLY, name="Ada", email="ada@example.org", website="")
         page.get_by_role("button", name="Post Comment").click()
         expect(page.get_by_role("status")).to_have_text("Your comment is published.")
+
+
+def test_a_reader_on_a_phone_sees_what_is_wrong_without_scrolling(
+    service: Service, browser: Browser
+) -> None:
+    with browser.window(service.url, **PHONE, java_script_enabled=False) as window:
+        page = window.page
+        page.goto("/demo")
+        page.get_by_role("button", name="Post Comment").click()
+        expect(page.get_by_role("alert")).to_be_in_viewport()
 
 
 def test_a_moderator_signs_in_and_approves(service: Service, browser: Browser) -> None:

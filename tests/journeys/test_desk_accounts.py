@@ -206,7 +206,7 @@ def test_an_administrator_adds_a_site_and_a_moderator_for_it(
         expect(other.page.get_by_text("gabi, moderator.")).to_be_visible()
         expect(other.page.get_by_role("link", name="Sites")).to_have_count(0)
         other.page.goto("/desk/people")
-        expect(other.page.get_by_role("heading", name="Forbidden")).to_be_visible()
+        expect(other.page.get_by_role("heading", name="This is not open to you")).to_be_visible()
 
         page.get_by_role("link", name="Change gabi").click()
         page.get_by_role("button", name="Remove gabi").click()

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from moderation.access.accounts import create_account
+from moderation.clock import to_datetime
 from moderation.db import Database
 from moderation.domain import Role
 from moderation.models import Base, Site
@@ -179,7 +181,7 @@ def test_a_moderator_decides_by_keyboard_alone(
         expect(card(page, fourth)).to_be_visible()
 
         page.keyboard.press("z")
-        expect(said(page)).to_have_text("Taken back: 1 comment is where before.")
+        expect(said(page)).to_have_text("Taken back: 1 comment is where it was.")
         page.keyboard.press("z")
         expect(card(page, third)).to_be_visible()
         expect_current(page, third)
@@ -236,7 +238,7 @@ def test_several_are_selected_and_decided_together(
             expect(card(page, gone)).to_have_count(0)
         expect_status(database, **statuses((first, "rejected"), (third, "rejected")))
         page.get_by_role("button", name="Undo").click()
-        expect(said(page)).to_have_text("Taken back: 2 comments are where before.")
+        expect(said(page)).to_have_text("Taken back: 2 comments are where they were.")
         assert [one.get_attribute("data-id") for one in page.locator(".card").all()] == [
             first,
             second,
@@ -296,6 +298,45 @@ def test_two_moderators_do_not_read_or_overwrite_the_same_comment(
         assert [event.actor for event in events_of(database, second)] == ["worker", "mona"]
 
 
+def test_a_note_leads_back_to_the_comment_it_is_about(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    *_, third = hold(database, *TEXTS[:3])
+    with at_the_desk(desk, browser) as window:
+        page = window.page
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        expect_current(page, third)
+        page.keyboard.press("n")
+        page.keyboard.type("Who is this?")
+        page.keyboard.press("Tab")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        expect_current(page, third)
+        expect(current(page)).to_be_focused()
+        expect(current(page).get_by_role("list", name="Notes")).to_contain_text("Who is this?")
+
+
+def test_times_are_in_the_moderators_own_zone_also_on_cards_that_come_in_later(
+    desk: Service, browser: Browser, database: Database
+) -> None:
+    ids = hold(database, *(f"Comment number {n} about the boats." for n in range(21)))
+    written = to_datetime(row_of(database, ids[-1]).created_at)
+    there = written.astimezone(ZoneInfo("Asia/Kathmandu"))
+    zone = {"timezone_id": "Asia/Kathmandu"}
+    with at_the_desk(desk, browser, **DESKTOP, **zone) as window:
+        page = window.page
+        expect(card(page, ids[-1])).to_have_count(0)
+        for comment_id in ids[:15]:
+            expect_current(page, comment_id)
+            page.keyboard.press("f")
+        time = card(page, ids[-1]).locator("header time")
+        expect(time).to_have_text(f"{there:%-d %b %Y, %H:%M}")
+        expect(time).to_have_attribute("title", f"{written:%-d %b %Y, %H:%M UTC}")
+        page.goto(f"/desk/comments/{ids[-1]}/history")
+        expect(page.locator("time").first).to_have_text(f"{there:%-d %b %Y, %H:%M:%S}")
+
+
 def test_arrivals_are_announced_without_moving_what_is_read(
     desk: Service, browser: Browser, database: Database
 ) -> None:
@@ -344,7 +385,11 @@ def test_a_session_that_ends_in_the_middle_loses_nothing(
         page.context.clear_cookies()
         page.keyboard.press("f")
         alert = page.get_by_role("alert")
-        expect(alert).to_contain_text("nothing was changed, and nothing here is lost")
+        expect(alert).to_have_text(
+            "Your session has ended: nothing was changed, and nothing here is lost. "
+            "Sign in in a new window, then go on here."
+        )
+        expect(alert.locator("> *")).to_have_count(1)  # one sentence, not a column for each part
         expect(card(page, first)).to_be_visible()
         expect_current(page, first)
         assert row_of(database, first).status == "held"
@@ -473,7 +518,7 @@ def test_a_thumb_hits_every_target(desk: Service, browser: Browser, database: Da
         ).tap()
         expect(said(page)).to_have_text("1 comment approved.")
         page.get_by_role("button", name="Undo").tap()
-        expect(said(page)).to_have_text("Taken back: 1 comment is where before.")
+        expect(said(page)).to_have_text("Taken back: 1 comment is where it was.")
 
 
 def test_a_hostile_comment_is_harmless_and_legible(

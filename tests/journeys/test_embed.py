@@ -1,6 +1,7 @@
 """Comments by the script tag, on pages of another origin with a strict Content-Security-Policy."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,7 @@ from moderation.website.threads import DEEPEST
 from tests.support.browser import Browser, Window, running_browser
 from tests.support.comments import add_comment
 from tests.support.pages import Website, running_website
-from tests.support.service import FRIENDLY, UNFRIENDLY, Service
+from tests.support.service import FRIENDLY, ROOT, UNFRIENDLY, Service
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE_IN_THE_DARK = {
@@ -116,6 +117,14 @@ def forgive_failed_requests(window: Window) -> None:
     """The browser itself notes each answer with an error's status; nothing else may be there."""
     assert [c for c in window.complaints if not c.startswith("Failed to load resource")] == []
     window.complaints.clear()
+
+
+def test_the_documents_name_every_word_that_a_site_may_translate() -> None:
+    script = (ROOT / "moderation" / "static" / "embed.js").read_text()
+    told = " ".join((ROOT / "docs" / "embedding.md").read_text().split())
+    words = re.findall(r'(?:say|field)\("([^"]+)"', script)
+    assert len(words) > 20
+    assert [word for word in words if f"“{word}”" not in told] == []
 
 
 @pytest.mark.usefixtures("site")
@@ -340,6 +349,26 @@ def test_an_origin_that_is_not_listed_neither_reads_nor_posts(
         assert posted == 0
         assert [c for c in window.complaints if "CORS" not in c and "ERR_FAILED" not in c] == []
         window.complaints.clear()
+
+
+@pytest.mark.usefixtures("site")
+def test_a_plain_form_leads_back_to_its_page_also_after_errors(
+    service: Service, browser: Browser, website: Website
+) -> None:
+    address = f"{website.origin}/form"
+    fields = {"site": "embed", "page": address, "text": FRIENDLY, "name": "Ada", "email": "ada"}
+    inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
+    form = f'<form method="post" action="{service.url}/v1/comments">{inputs}'
+    website.pages["/form"] = document(f"{form}<button>Send</button></form>")
+    strict = website.policy
+    website.policy = strict.replace("form-action 'none'; ", "")
+    with reading(browser, service, website, "/form", java_script_enabled=False) as window:
+        page = window.page
+        page.get_by_role("button", name="Send").click()
+        page.get_by_label("Email").fill("ada@example.org")
+        page.get_by_role("button", name="Post Comment").click()
+        page.wait_for_url(f"{address}?comment=*")
+    website.policy = strict
 
 
 @pytest.mark.usefixtures("site")

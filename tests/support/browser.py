@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urldefrag
 
 from playwright.sync_api import (
     BrowserContext,
@@ -124,7 +125,7 @@ class Window:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         # The browser itself notes a page that comes with an error's status.
-        about_the_page = message.location.get("url") in self._visited
+        about_the_page = urldefrag(message.location.get("url", "")).url in self._visited
         if message.type in ("error", "warning") and not (
             about_the_page and message.text.startswith("Failed to load resource")
         ):
@@ -132,6 +133,6 @@ class Window:
 
     def _on_request(self, request: Request) -> None:
         if request.is_navigation_request():
-            self._visited.add(request.url)
+            self._visited.add(urldefrag(request.url).url)
         if not request.url.startswith((*self._hosts, "data:")):
             self.strange_requests.append(request.url)

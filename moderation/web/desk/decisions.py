@@ -54,8 +54,8 @@ def undo() -> ResponseReturnValue:
     except NotFound as nothing:
         return _answer(Outcome(), f"{nothing}".capitalize() + ".", undo=False)
     number = len(outcome.applied)
-    what = "comment is" if number == 1 else "comments are"
-    return _answer(outcome, f"Taken back: {number:,} {what} where before.", undo=False)
+    what = "comment is where it was" if number == 1 else "comments are where they were"
+    return _answer(outcome, f"Taken back: {number:,} {what}.", undo=False)
 
 
 @blueprint.post("/comments/<comment_id>/notes")
@@ -69,7 +69,7 @@ def note(comment_id: str) -> ResponseReturnValue:
     with services().database.write() as connection:
         remarks.note(connection, comment_id=comment_id, text=text, moderator=account())
     flash("The note is kept.", "done")
-    return _back()
+    return _back(comment_id)
 
 
 @blueprint.post("/comments/<comment_id>/email")
@@ -93,7 +93,7 @@ def author(comment_id: str) -> ResponseReturnValue:
             connection, comment_id=comment_id, standing=standing, moderator=account()
         )
     flash(f"The author is {standing or 'treated as usual'} from now on.", "done")
-    return _back()
+    return _back(comment_id)
 
 
 @blueprint.post("/comments/<comment_id>/reading")
@@ -160,8 +160,9 @@ def _answer(outcome: Outcome, message: str, *, undo: bool = True) -> ResponseRet
     return _back()
 
 
-def _back() -> ResponseReturnValue:
-    """To the page the form was on."""
+def _back(comment_id: str = "") -> ResponseReturnValue:
+    """To the page the form was on, and there to the comment's card."""
     back = request.form.get("back", "")
     ours = back.startswith(url_for("desk.page")) and back.isprintable()
-    return redirect(back if ours else url_for("desk.page"), HTTPStatus.SEE_OTHER)
+    card = f"#card-{comment_id}" if comment_id else ""
+    return redirect((back if ours else url_for("desk.page")) + card, HTTPStatus.SEE_OTHER)

@@ -102,11 +102,15 @@ _SUGGESTED = {
 _SLIGHT = 0.3
 """Share of the heaviest piece's weight below which a piece is only underlined."""
 
+_HEAVY, _NEGLIGIBLE = 0.5, 0.15
+"""Log-odds: below the one a piece is only underlined, below the other it is not marked at all.
+0.15 moves a probability by less than 0.04; else each word of a harmless comment has colours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A piece of a comment's text; `weight` is positive where it spoke against the comment, and
-    `is_slight` where another piece weighed several times as much."""
+    `is_slight` where it weighed little, by itself or beside another piece."""
 
     text: str
     weight: float = 0.0
@@ -156,7 +160,7 @@ def choices(sites: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
 def why(card: Card) -> str:
     """Why a comment stands where it does, what decided first."""
     if card.decided_by:
-        return f"{card.decided_by}{_because(card)}"
+        return f"by {card.decided_by}{_because(card)}"
     return "; ".join(_reasons(card)) or OTHER_REASONS.get(card.row.reason, card.row.reason)
 
 
@@ -171,11 +175,14 @@ def segments(text: str, explanation: Mapping[str, Any] | None) -> Iterator[Segme
     """The text cut at the spans that weighed, in order and complete."""
     spans = (explanation or {}).get("spans", [])
     heaviest = max((abs(weight) for _, _, weight in spans), default=0.0)
+    strong = max(heaviest * _SLIGHT, _HEAVY)
     place = 0
     for start, end, weight in spans:
+        if abs(weight) < _NEGLIGIBLE:
+            continue
         if start > place:
             yield Segment(text[place:start])
-        yield Segment(text[start:end], weight, abs(weight) < heaviest * _SLIGHT)
+        yield Segment(text[start:end], weight, abs(weight) < strong)
         place = end
     if place < len(text):
         yield Segment(text[place:])

@@ -357,7 +357,7 @@ class TestBrowserForm:
     def test_an_error_without_a_field_is_a_page_too(self, client: FlaskClient) -> None:
         response = post_form(client, site="")
         assert (response.status_code, response.mimetype) == (401, "text/html")
-        assert "Unauthorized" in response.text
+        assert "name the site in `site`" in html.unescape(response.text)
 
 
 class TestStanding:

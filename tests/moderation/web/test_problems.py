@@ -1,4 +1,5 @@
 import logging
+from html import escape
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -6,8 +7,10 @@ import pytest
 from flask import Flask, abort, redirect, request
 from flask.testing import FlaskClient
 
+from moderation.access.bootstrap import FIRST_SITE
+from moderation.db import Database
 from moderation.errors import Conflict, NotFound, Overloaded
-from tests.support.web import BROWSER, FIELDS, KEY
+from tests.support.web import BROWSER, FIELDS, KEY, PASSWORD, add_moderator, sign_in
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -48,6 +51,35 @@ def test_a_bug_is_a_page_for_people(failing: FlaskClient) -> None:
     response = failing.post("/v1/comments", data=FIELDS, headers=BROWSER)
     assert (response.status_code, response.mimetype) == (500, "text/html")
     assert "This is our mistake" in response.text
+
+
+@pytest.mark.parametrize(
+    ("address", "heading"),
+    [("/desk/comments/0", "There is nothing here"), ("/desk/people", "This is not open to you")],
+)
+def test_a_page_tells_what_is_wrong_in_plain_words_and_below_the_desks_menu(
+    client: FlaskClient, database: Database, address: str, heading: str
+) -> None:
+    add_moderator(database, "mona", FIRST_SITE)
+    sign_in(client, name="mona", password=PASSWORD)
+    page = client.get(address, headers=BROWSER).text
+    assert f"<h1>{heading}</h1>" in page
+    assert f"<title>{heading} · Moderation</title>" in page
+    assert 'aria-label="Desk"' in page
+
+
+def test_a_readers_page_of_an_error_leads_back_to_the_page_before(client: FlaskClient) -> None:
+    page = "https://news.example/bridge?a=1&b=2"
+    too_much = client.post(
+        "/v1/comments",
+        data={"text": "x" * 3_000_000},
+        headers=BROWSER | {"Referer": page},
+    )
+    assert too_much.status_code == 413
+    assert "More was sent than is taken at once." in too_much.text
+    assert f'href="{escape(page)}"' in too_much.text
+    told = client.get("/nothing", headers=BROWSER | {"Referer": "javascript:alert(1)"}).text
+    assert "javascript:" not in told
 
 
 @pytest.mark.parametrize(

@@ -120,11 +120,13 @@ def test_messages_are_listed_with_what_came_of_them(admin: FlaskClient, database
     assert "On its way Not tried yet" in shown(admin)
     answer(database, site, 204)
     assert "Delivered Answered 204 after 1,234 ms" in shown(admin)
+    assert "Works" in shown(admin)
     comment = add_comment(database, site, status=Status.APPROVED)
     answer(database, site, None, "no answer: ReadTimeoutError")
     text = shown(admin)
     assert "No answer: ReadTimeoutError after 1,234 ms" in text
     assert "Is tried again" in text
+    assert "Its last message has not arrived" in text
     page = admin.get(PAGE).text
     assert f"/desk/comments/{comment}/history" in page
     assert EMAIL not in page

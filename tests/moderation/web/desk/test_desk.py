@@ -123,7 +123,7 @@ class TestQueue:
         german = held_by_worker(database, site, language="de")
         held_by_worker(database, site)
         text = moderator.get("/desk/?language=de&site=&text=").text
-        assert "1 match" in text
+        assert "1 found" in text
         assert '<option value="de" selected>German</option>' in text
         assert shown(moderator, "/desk/?language=de") == [german]
         assert moderator.get("/desk/?score_from=9").status_code == 422
@@ -256,7 +256,7 @@ class TestDecision:
         assert "2 comments rejected as spam." in moderator.get("/desk/").text
         post(moderator, "/desk/undo")
         assert [row_of(database, i).status for i in ids] == ["held", "held", "held"]
-        assert "Taken back: 2 comments are where before." in moderator.get("/desk/").text
+        assert "Taken back: 2 comments are where they were." in moderator.get("/desk/").text
 
     def test_nothing_to_take_back_is_said(self, moderator: FlaskClient) -> None:
         post(moderator, "/desk/undo")

@@ -57,8 +57,8 @@ def test_why_a_comment_is_held_is_put_into_words(
 
 
 def test_what_a_moderator_decided_is_said_with_the_name() -> None:
-    assert why(card("off_topic", by="mona")) == "mona (off topic)"
-    assert why(card("", by="mona")) == "mona"
+    assert why(card("off_topic", by="mona")) == "by mona (off topic)"
+    assert why(card("", by="mona")) == "by mona"
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -106,3 +106,13 @@ def test_what_weighed_little_beside_another_piece_is_slight() -> None:
         segment.text: segment.is_slight for segment in segments("You idiot, no.", {"spans": spans})
     }
     assert (found["You"], found["idiot"], found[" no."]) == (True, False, False)
+
+
+def test_what_weighed_next_to_nothing_is_not_marked_and_what_weighed_little_is_slight() -> None:
+    spans = [[0, 4, 0.1], [5, 11, -0.3], [12, 17, 0.14]]
+    found = list(segments("Does anyone know?", {"spans": spans}))
+    assert [(one.text, one.weight, one.is_slight) for one in found] == [
+        ("Does ", 0.0, False),
+        ("anyone", -0.3, True),
+        (" know?", 0.0, False),
+    ]
