@@ -521,6 +521,15 @@ def test_the_akismet_plugin_holds_while_the_service_is_away(
     assert _here(akismet, good)["status"] == "approved"
 
 
+def test_the_akismet_plugin_finds_all_else_that_it_asks_for(akismet: WordPress) -> None:
+    admin = "require_once AKISMET__PLUGIN_DIR . 'class.akismet-admin.php'; return Akismet_Admin::"
+    assert akismet.php(f"{admin}get_akismet_user(Akismet::get_api_key())->status;") == "active"
+    assert akismet.php(f"{admin}get_akismet_user('0123456789ab');") is False
+    assert akismet.php(f"{admin}check_server_connectivity();") is True
+    assert akismet.php("return Akismet::deactivate_key(WPCOM_API_KEY);") == "deactivated"
+    assert akismet.php("return Akismet::verify_key(WPCOM_API_KEY);") == "valid"
+
+
 def test_the_address_of_older_akismet_plugins_leads_here_too(akismet: WordPress) -> None:
     def asked(path: str, fields: str) -> str:
         return str(
