@@ -22,6 +22,7 @@ from moderation.errors import Conflict, FieldError, InvalidInput, Overloaded
 from moderation.grouping import Groups, Waiting
 from moderation.ids import new_id, time_of
 from moderation.models import Callback, Comment, Thread
+from moderation.precedence import Precedence
 from moderation.queues import DecideNotifier
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,8 @@ class Submissions:
         self._notifier = notifier
         self._groups: Groups[NewComment, Outcome] = Groups("submissions", self._write_group)
         self._threads = _KnownThreads()
+        self.precedence = Precedence()
+        """Comments that wait for a decision go before those that come here."""
 
     def submit(self, comment: NewComment) -> Receipt:
         """Store a comment, and have a worker decide it; it is durable when this returns.
@@ -119,8 +122,11 @@ class Submissions:
             Conflict: its idempotency key was used for another comment.
             Overloaded: the database does not take it, or not in time.
         """
+        self.precedence.give_way()
         self.check_parent(comment)
-        return receipt_of(self._groups.ask(comment).answer(PATIENCE))
+        answer = self._groups.ask(comment).answer(PATIENCE)
+        self.precedence.give_way()
+        return receipt_of(answer)
 
     @contextmanager
     def storing(
@@ -165,6 +171,7 @@ class Submissions:
                 raise InvalidInput(FieldError("parent", "is not a published comment of this page"))
 
     def _write_group(self, group: Sequence[Waiting[NewComment, Outcome]]) -> None:
+        self.precedence.give_way()
         try:
             outcomes = self._stored([waiting.asked for waiting in group])
         except Exception as error:

@@ -22,7 +22,7 @@ use WP_Error;
 
 defined( 'ABSPATH' ) || exit;
 
-const HOST = 'rest.akismet.com';
+const HOST = '/^(?:(\w+)\.)?rest\.akismet\.com$/i';
 
 // Seconds, unless MODERATION_TIMEOUT says otherwise. The plugin would wait for 15, and somebody who
 // posts waits with it.
@@ -38,15 +38,17 @@ const PATIENCE = 5;
  */
 function redirect( $answer, $args, $url ) {
 	$parts = wp_parse_url( $url );
-	if ( false !== $answer || HOST !== strtolower( $parts['host'] ?? '' ) ) {
+	// Older versions put the key before the host, and nowhere else.
+	if ( false !== $answer || ! preg_match( HOST, $parts['host'] ?? '', $found ) ) {
 		return $answer;
 	}
+	$prefix = isset( $found[1] ) ? '/k/' . $found[1] : '';
 	// It names the host that is no longer meant.
 	unset( $args['headers']['Host'] );
 	$args['timeout'] = defined( 'MODERATION_TIMEOUT' ) ? (int) MODERATION_TIMEOUT : min( $args['timeout'], PATIENCE );
 
 	$query  = isset( $parts['query'] ) ? '?' . $parts['query'] : '';
-	$answer = wp_remote_request( untrailingslashit( MODERATION_URL ) . $parts['path'] . $query, $args );
+	$answer = wp_remote_request( untrailingslashit( MODERATION_URL ) . $prefix . $parts['path'] . $query, $args );
 	return '/1.1/comment-check' === $parts['path'] && ! is_verdict( $answer ) ? undecided() : $answer;
 }
 

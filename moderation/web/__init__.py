@@ -7,6 +7,7 @@ from moderation.web import (
     account_api,
     accounts,
     akismet,
+    bodies,
     comments,
     coral,
     cors,
@@ -73,5 +74,6 @@ def register(app: Flask) -> None:
     problems.register(app)
     access.register(app)
     cors.register(app)
+    bodies.register(app)
     for module in _MODULES:
         app.register_blueprint(module.blueprint)

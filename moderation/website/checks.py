@@ -78,8 +78,21 @@ class Checks:
         """
         self._submissions.check_parent(comment)
         arrival = Arrival.of(comment)
-        if decision is not None:
-            return self._stored(arrival, decision)
+        with self._submissions.precedence.first():
+            if decision is not None:
+                return self._stored(arrival, decision)
+            answer = self._decided(arrival)
+        if isinstance(answer, Outcome):
+            return receipt_of(answer)
+        log.warning("a comment could not be decided in time: %s", type(answer).__name__)
+        return self._submissions.submit(comment)
+
+    def _decided(self, arrival: Arrival) -> Outcome | Exception:
+        """What came of it, or why nothing has come of it and nothing will.
+
+        Raises:
+            Overloaded: nobody knows what came of it.
+        """
         waiting = self._groups.ask(arrival)
         answer = waiting.answer(PATIENCE)
         if isinstance(answer, TimeoutError) and not waiting.claim():
@@ -87,10 +100,7 @@ class Checks:
             answer = waiting.answer(submissions.PATIENCE)
             if isinstance(answer, TimeoutError):
                 return receipt_of(answer)
-        if isinstance(answer, Outcome):
-            return receipt_of(answer)
-        log.warning("a comment could not be decided in time: %s", type(answer).__name__)
-        return self._submissions.submit(comment)
+        return answer
 
     def score(self, documents: Sequence[Document], site: SiteRef) -> Scored:
         """What the site's model says of texts that are not stored.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import standardwebhooks
@@ -11,7 +12,7 @@ from moderation.outbox import webhooks
 from tests.journeys.test_desk_accounts import DARK, DESKTOP, PHONE
 from tests.support.browser import Browser, running_browser, sign_in
 from tests.support.receiver import Receiver, running_receiver
-from tests.support.service import FRIENDLY, UNFRIENDLY, Client, Service
+from tests.support.service import FRIENDLY, SITE_KEY, UNFRIENDLY, Client, Service
 from tests.support.waiting import eventually
 
 
@@ -76,6 +77,33 @@ def test_a_site_is_told_of_every_decision_and_the_desk_shows_it(
             if one.url.startswith(receiver.url):
                 webhooks.remove(connection, webhook_id=one.id)
     database.close()
+
+
+def test_an_akismet_client_is_called_back_when_a_moderator_decides(
+    service: Service, receiver: Receiver
+) -> None:
+    fields = {
+        "api_key": SITE_KEY,
+        "blog": "https://news.example/",
+        "user_ip": "198.51.100.20",
+        "comment_author": "Held until somebody calls back",
+        "comment_content": UNFRIENDLY,
+        "callback": f"{receiver.url}/akismet",
+    }
+    answer = service.client.submit("/1.1/comment-check", fields)
+    assert answer.text == "true"
+    moderator = Client(service.url)
+    moderator.sign_in()
+    assert moderator.decide(answer.headers["X-akismet-guid"], "approved").status == 303
+    service.wait_for(lambda: bool(receiver.messages))
+    (message,) = receiver.messages
+    assert message.path == "/akismet"
+    assert dict(parse_qsl(message.body.decode())) == {
+        "key": SITE_KEY,
+        "endpoint": "comment-check",
+        "comments[0][guid]": answer.headers["X-akismet-guid"],
+        "comments[0][result]": "false",
+    }
 
 
 def look(service: Service, browser: Browser) -> None:

@@ -521,6 +521,31 @@ def test_the_akismet_plugin_holds_while_the_service_is_away(
     assert _here(akismet, good)["status"] == "approved"
 
 
+def test_the_akismet_plugin_finds_all_else_that_it_asks_for(akismet: WordPress) -> None:
+    admin = "require_once AKISMET__PLUGIN_DIR . 'class.akismet-admin.php'; return Akismet_Admin::"
+    assert akismet.php(f"{admin}get_akismet_user(Akismet::get_api_key())->status;") == "active"
+    assert akismet.php(f"{admin}get_akismet_user('0123456789ab');") is False
+    assert akismet.php(f"{admin}check_server_connectivity();") is True
+    assert akismet.php("return Akismet::deactivate_key(WPCOM_API_KEY);") == "deactivated"
+    assert akismet.php("return Akismet::verify_key(WPCOM_API_KEY);") == "valid"
+
+
+def test_the_address_of_older_akismet_plugins_leads_here_too(akismet: WordPress) -> None:
+    def asked(path: str, fields: str) -> str:
+        return str(
+            akismet.php(
+                "return wp_remote_retrieve_body(wp_remote_post("
+                f"  'https://' . WPCOM_API_KEY . '.rest.akismet.com/1.1/{path}',"
+                f"  array('body' => array('blog' => home_url(), {fields}))));"
+            )
+        )
+
+    assert asked("verify-key", "'key' => WPCOM_API_KEY") == "valid"
+    somebody = "'user_ip' => '198.51.100.9', 'comment_author' =>"
+    assert asked("comment-check", f"{somebody} 'viagra-test-123'") == "true"
+    assert asked("comment-check", f"{somebody} 'Ada', 'user_role' => 'administrator'") == "false"
+
+
 @contextmanager
 def _away(service: Service) -> Iterator[Callable[[], None]]:
     """The service is stopped, until the function that this gives is called."""
