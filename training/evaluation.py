@@ -7,7 +7,7 @@ worst mistakes.
 import heapq
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice, pairwise
@@ -168,9 +168,10 @@ class _OfHead:
 
 
 class _Gathered:
-    """What is kept of all comments, a few numbers of each."""
+    """What is kept of all comments, a few numbers of each; of the labels, those of some `heads`."""
 
-    def __init__(self) -> None:
+    def __init__(self, heads: Container[str]) -> None:
+        self._wanted = heads
         self.able = array("b")
         self.kinds = {kind: _Names() for kind in _KINDS}
         self.groups = array("q")
@@ -189,6 +190,8 @@ class _Gathered:
         for kind, name in zip(_KINDS, names, strict=True):
             self.kinds[kind].add(name)
         for head, label in record.labels.items():
+            if head not in self._wanted:
+                continue
             of_head = self.heads.get(head)
             if of_head is None:
                 of_head = self.heads[head] = _OfHead()
@@ -219,7 +222,7 @@ def evaluate(
 
     ValueError when a head's labels are not of both classes, or when there are none at all.
     """
-    gathered = _gather(classifier, records, against, scored)
+    gathered = _gather(classifier, records, heads or HEADS, against, scored)
     chosen = tuple(heads) or tuple(head for head in HEADS if head in gathered.heads)
     if not chosen:
         raise ValueError("there are no usable labels")
@@ -234,10 +237,11 @@ def evaluate(
 def _gather(
     classifier: Classifier,
     records: Iterable[Record],
+    heads: Container[str],
     against: Classifier | None,
     scored: Progress,
 ) -> _Gathered:
-    gathered = _Gathered()
+    gathered = _Gathered(heads)
     terms = frozenset(groups())
     stream = iter(records)
     while batch := list(islice(stream, BATCH)):
@@ -256,8 +260,12 @@ def _gather(
     return gathered
 
 
+# A lookup: to make a `Reason` of a name takes longer.
+_REASONS = {str(reason): reason for reason in Reason}
+
+
 def _probability(prediction: Prediction, head: str) -> float:
-    return prediction.reject if head == REJECT else prediction.reasons[Reason(head)]
+    return prediction.reject if head == REJECT else prediction.reasons[_REASONS[head]]
 
 
 def _evaluation(
