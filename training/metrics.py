@@ -174,18 +174,22 @@ def bootstraps(
     else:
         rows, draw = (labels, scores), resamples(labels, groups, generator)
     ordered = Ordered(*rows)
-    values = np.array(
+    drawn = np.array(
         [_values(measures, rows, ordered, counts) for counts in islice(draw, RESAMPLES)]
     )
-    ends = np.percentile(values, [2.5, 97.5], axis=0).T
+    ends = np.percentile(drawn, [2.5, 97.5], axis=0).T
+    values = _values(measures, (labels, scores), Ordered(labels, scores))
     return {
-        name: Interval(measure(labels, scores), float(low), float(high))
-        for (name, measure), (low, high) in zip(measures.items(), ends, strict=True)
+        name: Interval(value, float(low), float(high))
+        for name, value, (low, high) in zip(measures, values, ends, strict=True)
     }
 
 
 def _values(
-    measures: Mapping[str, Measure], rows: tuple[Floats, Floats], ordered: Ordered, counts: Floats
+    measures: Mapping[str, Measure],
+    rows: tuple[Floats, Floats],
+    ordered: Ordered,
+    counts: Floats | None = None,
 ) -> list[float]:
     ranked = ordered.ranking(counts)
     return [
