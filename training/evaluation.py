@@ -7,10 +7,11 @@ worst mistakes.
 import heapq
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import islice, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -121,14 +122,10 @@ class _Names:
     """Strings as numbers."""
 
     numbers: dict[str, int] = field(default_factory=dict)
-    column: "array[int]" = field(default_factory=lambda: array("l"))
+    column: "array[int]" = field(default_factory=lambda: array("i"))
 
     def add(self, name: str) -> None:
         self.column.append(self.numbers.setdefault(name, len(self.numbers)))
-
-    def add_unnamed(self) -> None:
-        """One that is like no other; its number is negative."""
-        self.column.append(~len(self.column))
 
 
 _KINDS = ("source", "length", "language", "groups of people")
@@ -139,54 +136,74 @@ class _Columns(NamedTuple):
 
     labels: Floats
     scores: Floats
-    groups: npt.NDArray[Any]
+    groups: npt.NDArray[np.int64]
 
 
-class _Judged(NamedTuple):
-    """A head's probability, and that of the other model if there is one."""
+class _OfHead:
+    """What is kept of the comments whose label for a head is known: which they are, labels and
+    probabilities."""
 
-    score: float
-    able: bool
-    other: float | None
+    def __init__(self) -> None:
+        self.rows, self.labels = array("i"), array("b")
+        self.scores, self.others = array("d"), array("d")
+        self.mistakes: dict[bool, list[Mistake]] = {False: [], True: []}
+
+    def add(self, row: int, record: Record, label: float, score: float) -> None:
+        self.rows.append(row)
+        self.labels.append(label >= 0.5)
+        self.scores.append(score)
+        if (score >= 0.5) != (label >= 0.5):
+            self._remember(abs(score - label), row, record, score, missed=label >= 0.5)
+
+    def _remember(
+        self, wrong: float, row: int, record: Record, score: float, *, missed: bool
+    ) -> None:
+        worst = self.mistakes[missed]
+        if len(worst) == ERRORS and (wrong, -row) < worst[0][:2]:
+            return
+        text, source, key = record.document.text, record.source, record.key
+        heapq.heappush(worst, Mistake(wrong, -row, score, text, source, key))
+        if len(worst) > ERRORS:
+            heapq.heappop(worst)
 
 
 class _Gathered:
-    """What is kept of the comments whose label for a head is known."""
+    """What is kept of all comments, a few numbers of each; of the labels, those of some `heads`."""
 
-    def __init__(self) -> None:
-        self.labels, self.scores, self.others = array("d"), array("d"), array("d")
-        self.unable = 0
+    def __init__(self, heads: Container[str]) -> None:
+        self._wanted = heads
+        self.able = array("b")
         self.kinds = {kind: _Names() for kind in _KINDS}
-        self.groups = _Names()
-        self.mistakes: dict[bool, list[Mistake]] = {False: [], True: []}
+        self.groups = array("q")
+        self.heads: dict[str, _OfHead] = {}
 
     def add(
-        self, record: Record, label: float, prediction: "_Judged", names: Sequence[str]
+        self,
+        record: Record,
+        names: Sequence[str],
+        prediction: Prediction,
+        other: Prediction | None,
     ) -> None:
-        number = len(self.labels)
-        score = prediction.score
-        self.labels.append(float(label >= 0.5))
-        self.scores.append(score)
-        self.unable += not prediction.able
-        if prediction.other is not None:
-            self.others.append(prediction.other)
+        row = len(self.able)
+        self.able.append(prediction.able)
+        self.groups.append(_group_number(record.group) if record.group else ~row)
         for kind, name in zip(_KINDS, names, strict=True):
             self.kinds[kind].add(name)
-        if record.group:
-            self.groups.add(record.group)
-        else:
-            self.groups.add_unnamed()
-        if (score >= 0.5) != (label >= 0.5):
-            text, source, key = record.document.text, record.source, record.key
-            mistake = Mistake(abs(score - label), -number, score, text, source, key)
-            self._remember(mistake, missed=label >= 0.5)
+        for head, label in record.labels.items():
+            if head not in self._wanted:
+                continue
+            of_head = self.heads.get(head)
+            if of_head is None:
+                of_head = self.heads[head] = _OfHead()
+            of_head.add(row, record, label, _probability(prediction, head))
+            if other is not None:
+                of_head.others.append(_probability(other, head))
 
-    def _remember(self, mistake: Mistake, *, missed: bool) -> None:
-        worst = self.mistakes[missed]
-        if len(worst) < ERRORS:
-            heapq.heappush(worst, mistake)
-        else:
-            heapq.heappushpop(worst, mistake)
+
+def _group_number(name: str) -> int:
+    """A number for a group: of a million names no two have the same, but once in ten million
+    times. The names themselves would fill the memory where there are many."""
+    return int.from_bytes(blake2b(name.encode(errors="replace"), digest_size=8).digest()) >> 1
 
 
 def evaluate(
@@ -197,33 +214,35 @@ def evaluate(
     against: Classifier | None = None,
     seed: int = 0,
     scored: Progress = lambda _: None,
-    measured: Callable[[], None] = lambda: None,
+    measured: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Evaluation]:
     """Measure heads on the records whose label for them is known; without `heads`, all of which
-    any record has a label. `scored` is called with numbers of records, `measured` after each
-    head.
+    any record has a label. `scored` is called with numbers of records, `measured` with how many
+    heads are measured, of how many.
 
     ValueError when a head's labels are not of both classes, or when there are none at all.
     """
-    gathered = _gather(classifier, records, against, scored)
-    chosen = tuple(heads) or tuple(head for head in HEADS if head in gathered)
+    gathered = _gather(classifier, records, heads or HEADS, against, scored)
+    chosen = tuple(heads) or tuple(head for head in HEADS if head in gathered.heads)
     if not chosen:
         raise ValueError("there are no usable labels")
     evaluations = []
-    for head in chosen:
-        evaluations.append(_evaluation(classifier, gathered.get(head), head, against, seed))
-        measured()
+    for done, head in enumerate(chosen):
+        measured(done, len(chosen))
+        evaluations.append(_evaluation(classifier, gathered, head, against, seed))
+    measured(len(chosen), len(chosen))
     return evaluations
 
 
 def _gather(
     classifier: Classifier,
     records: Iterable[Record],
+    heads: Container[str],
     against: Classifier | None,
     scored: Progress,
-) -> dict[str, _Gathered]:
-    gathered: dict[str, _Gathered] = {}
-    terms = set(groups())
+) -> _Gathered:
+    gathered = _Gathered(heads)
+    terms = frozenset(groups())
     stream = iter(records)
     while batch := list(islice(stream, BATCH)):
         documents = [record.document for record in batch]
@@ -236,30 +255,32 @@ def _gather(
                 language.detect(record.document.text) or "unclear",
                 _first_term(record.document.text, terms),
             )
-            for head, label in record.labels.items():
-                other = _probability(their, head) if their else None
-                judged = _Judged(_probability(our, head), our.able, other)
-                gathered.setdefault(head, _Gathered()).add(record, label, judged, names)
+            gathered.add(record, names, our, their)
         scored(len(batch))
     return gathered
 
 
+# A lookup: to make a `Reason` of a name takes longer.
+_REASONS = {str(reason): reason for reason in Reason}
+
+
 def _probability(prediction: Prediction, head: str) -> float:
-    return prediction.reject if head == REJECT else prediction.reasons[Reason(head)]
+    return prediction.reject if head == REJECT else prediction.reasons[_REASONS[head]]
 
 
 def _evaluation(
     classifier: Classifier,
-    gathered: _Gathered | None,
+    gathered: _Gathered,
     head: str,
     against: Classifier | None,
     seed: int,
 ) -> Evaluation:
-    labels = np.array(gathered.labels if gathered else [], float)
-    if gathered is None or len(np.unique(labels)) < 2:
+    found = gathered.heads.get(head, _OfHead())
+    rows, labels = np.array(found.rows), np.array(found.labels, float)
+    if len(np.unique(labels)) < 2:
         raise ValueError(f"comments of both classes are needed for {head!r}")
-    scores = np.array(gathered.scores, float)
-    columns = _Columns(labels, scores, np.array(gathered.groups.column))
+    scores = np.array(found.scores)
+    columns = _Columns(labels, scores, np.array(gathered.groups)[rows])
     _, positives, negatives = metrics.ranking(labels, scores)
     rates, recalls = negatives / negatives[-1], positives / positives[-1]
     return Evaluation(
@@ -267,20 +288,20 @@ def _evaluation(
         head=head,
         comments=len(labels),
         positives=int(labels.sum()),
-        unable=gathered.unable,
+        unable=int((np.array(gathered.able)[rows] == 0).sum()),
         figures=metrics.bootstraps(MEASURES, labels, scores, seed, columns.groups),
         roc=_thin(np.append(0, rates), np.append(0, recalls)),
         precision_recall=_thin(recalls, positives / (positives + negatives)),
         calibration=_calibration(labels, scores),
         histogram=_histogram(labels, scores),
         slices=[
-            part for kind in _KINDS for part in _slices(kind, gathered.kinds[kind], columns, seed)
+            part
+            for kind, names in gathered.kinds.items()
+            for part in _slices(kind, names, rows, columns, seed)
         ],
-        false_positives=sorted(gathered.mistakes[False], reverse=True),
-        false_negatives=sorted(gathered.mistakes[True], reverse=True),
-        paired=_paired(against.version, np.array(gathered.others), columns, seed)
-        if against
-        else None,
+        false_positives=sorted(found.mistakes[False], reverse=True),
+        false_negatives=sorted(found.mistakes[True], reverse=True),
+        paired=_paired(against.version, np.array(found.others), columns, seed) if against else None,
     )
 
 
@@ -308,9 +329,12 @@ def _histogram(labels: Floats, scores: Floats) -> tuple[list[int], list[int]]:
     return negative.tolist(), positive.tolist()
 
 
-def _slices(kind: str, names: _Names, judged: _Columns, seed: int) -> Iterator[Slice]:
-    """The largest slices with figures, in the order of their names; the others as one."""
-    column = np.array(names.column)
+def _slices(
+    kind: str, names: _Names, comments: npt.NDArray[np.int64], judged: _Columns, seed: int
+) -> Iterator[Slice]:
+    """The largest slices with figures, in the order of their names; the others as one. `comments`:
+    which of all the `names` those are that were judged."""
+    column = np.array(names.column)[comments]
     sizes = np.bincount(column, minlength=len(names.numbers))
     positives = np.bincount(column, judged.labels, len(sizes)).astype(int)
     enough = np.minimum(positives, sizes - positives) >= LEAST_OF_A_CLASS
@@ -325,7 +349,7 @@ def _slices(kind: str, names: _Names, judged: _Columns, seed: int) -> Iterator[S
             yield Slice(kind, name, int(sizes[number]), int(positives[number]), **figures)
     others = ~np.isin(column, list(shown))
     if others.any():
-        count = len(sizes) - len(shown)
+        count = np.count_nonzero(sizes) - len(shown)
         yield Slice(kind, f"{count} more", int(others.sum()), int(judged.labels[others].sum()))
 
 
@@ -346,17 +370,18 @@ def _length_name(length: int) -> str:
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
-def _first_term(text: str, terms: set[str]) -> str:
+def _first_term(text: str, terms: frozenset[str]) -> str:
     """The first term for a group of people, "none" without one."""
-    words = _LETTERS.finditer(text.lower())
-    return next((word for match in words if (word := match.group()) in terms), "none")
+    words = _LETTERS.findall(text.lower())
+    return "none" if terms.isdisjoint(words) else next(word for word in words if word in terms)
 
 
-def _paired(other: str, theirs: Floats, judged: "_Columns", seed: int) -> Paired:
+def _paired(other: str, theirs: Floats, judged: _Columns, seed: int) -> Paired:
     labels, scores, resampled = judged
+    our_order, their_order = metrics.Ordered(labels, scores), metrics.Ordered(labels, theirs)
     draw = metrics.resamples(labels, resampled, np.random.default_rng(seed))
     differences = [
-        metrics.auc(labels, scores, counts) - metrics.auc(labels, theirs, counts)
+        metrics.auc.of(our_order.ranking(counts)) - metrics.auc.of(their_order.ranking(counts))
         for counts in islice(draw, metrics.RESAMPLES)
     ]
     low, high = np.percentile(differences, [2.5, 97.5])

@@ -24,6 +24,7 @@ from training import measures, metrics
 from training import recipe as recipes
 from training.datasets.loading import load_set
 from training.heads import CommentHeads
+from training.progress import progress_bars
 from training.recipe import Recipe
 from training.train import (
     TASKS,
@@ -31,7 +32,6 @@ from training.train import (
     calibration_weights,
     collect,
     estimator,
-    progress_bars,
     tasks_of,
     without_spam,
 )

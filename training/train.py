@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 from scipy.special import expit
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -24,6 +24,7 @@ from training import invented, measures
 from training.datasets.formats import AUXILIARY_TASKS
 from training.datasets.loading import LoadedSet, load_set
 from training.heads import CommentHeads
+from training.progress import progress_bars
 from training.recipe import Recipe
 from training.records import Record
 from training.softlabels import Floats
@@ -88,12 +89,6 @@ def train(recipe: Recipe, data: Path, output: Path, console: Console, jobs: int)
             lambda documents: classifier.log_odds(documents)[0], recipe.seed
         )
     return artifact.dump(output, fitted, metadata)
-
-
-def progress_bars(console: Console) -> Progress:
-    """Bars with the time taken and the time left."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=console)
 
 
 def estimator(recipe: Recipe, jobs: int) -> Pipeline:

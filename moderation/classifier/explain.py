@@ -2,6 +2,7 @@
 # ruff: noqa: PLR0917  (compiled functions take their arrays by position)
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -67,7 +68,7 @@ def explain_sum(
     """
     limit = len(scan.units) if most is None else most
     rests, ends, units, weights = _attribute(scan, layers, limit)
-    spans = list(map(Span, *units.T.tolist(), weights.tolist()))
+    spans = list(map(_SPAN, zip(*units.T.tolist(), weights.tolist(), strict=True)))
     return [
         Explanation(head, start_with, elsewhere, tuple(spans[start:end]), others)
         for head, start_with, (elsewhere, others), (start, end) in zip(
@@ -76,19 +77,30 @@ def explain_sum(
     ]
 
 
+# What `Span` does of three values, without a call of Python's for each.
+_SPAN = partial(tuple.__new__, Span)
+
+
 @inlined
-def _find_rows(keys, count, index, rows, places):  # type: ignore[no-untyped-def]
-    """Write the row of each feature, -1 for one that is not kept, to `places`; fetch it."""
+def _find_rows(keys, count, index, rows, places, numbers):  # type: ignore[no-untyped-def]
+    """Write which features are kept to `numbers`, and their rows, which are fetched meanwhile, to
+    `places`; return how many there are.
+
+    No branch, as in `features.keep_distinct`.
+    """
+    found = np.int64(0)
     for number in range(count):
         prefetch(index, np.uint64(bucket_of(keys[number + AHEAD]) >> np.uint32(5)))
         bucket = np.uint64(bucket_of(keys[number]))
         row = rank(index, bucket)
-        places[number] = np.int64(row) if has_rank(index, bucket) else -1
+        numbers[found], places[found] = number, row
         prefetch(rows, row)
+        found += np.int64(has_rank(index, bucket))
+    return found
 
 
 @inlined
-def _count(keys, count, seen, owners, repeats, places):  # type: ignore[no-untyped-def]
+def _count(keys, found, seen, owners, repeats, places, numbers):  # type: ignore[no-untyped-def]
     """Count the occurrences of rows.
 
     `seen` is a set as in `hashing.place_of`, cleared here, of rows + 1; at a row's slot there, the
@@ -96,24 +108,23 @@ def _count(keys, count, seen, owners, repeats, places):  # type: ignore[no-untyp
     slot of each feature takes the place of its row.
     """
     size = 64
-    while size < 2 * count:
+    while size < 2 * found:
         size *= 2
     seen[:size] = 0
-    for number in range(count):
-        if places[number] < 0:
-            continue
-        row = np.uint32(places[number])
-        slot = place_of(seen, np.uint32(size - 1), row + np.uint32(1))
-        if seen[slot] == 0:
-            seen[slot] = row + np.uint32(1)
-            owners[slot] = block_of(keys[number])
-            repeats[slot] = 0
-        repeats[slot] += 1
-        places[number] = slot
+    for kept in range(found):
+        key = np.uint32(places[kept]) + np.uint32(1)
+        slot = place_of(seen, np.uint32(size - 1), key)
+        is_new = seen[slot] == 0
+        seen[slot] = key
+        owners[slot] = block_of(keys[numbers[kept]]) if is_new else owners[slot]
+        repeats[slot] = 1 if is_new else repeats[slot] + 1
+        places[kept] = slot
 
 
 @callee
-def _share(count, units, rows, factors, kinds, used, seen, owners, repeats, places, worth, totals):  # type: ignore[no-untyped-def]
+def _share(  # type: ignore[no-untyped-def]
+    found, units, rows, factors, kinds, used, seen, owners, repeats, places, numbers, worth, totals
+):
     """Add each feature's part of the sum to its unit's total; the last is the whole comment's.
 
     `used`: room for the heads whose factor is not 0.
@@ -122,18 +133,23 @@ def _share(count, units, rows, factors, kinds, used, seen, owners, repeats, plac
     for head in range(HEADS_IN_A_ROW):
         used[heads] = head
         heads += factors[head] != 0
-    unit_count = len(units) - 1
-    place = -1
-    for number in range(count):
-        while place < unit_count and units[place + 1, 0] <= number:
-            place += 1
-        slot = places[number]
-        if slot >= 0:
+    by_kind = kinds.any()
+    last = len(units) - 1
+    kept = 0
+    for unit in range(last + 1):
+        end = units[unit + 1, 0] if unit < last else np.iinfo(np.int32).max
+        total = 0.0
+        while kept < found and numbers[kept] < end:
+            slot = places[kept]
             row = seen[slot] - np.uint32(1)
-            weight = weight_of(rows, row, LAST_HEAD) * kinds[kind_of(rows, row, owners[slot])]
-            for head in used[:heads]:
-                weight += weight_of(rows, row, head) * factors[head]
-            totals[place] += weight * worth[owners[slot]] / repeats[slot]
+            weight = 0.0
+            for place in range(heads):
+                weight += weight_of(rows, row, used[place]) * factors[used[place]]
+            if by_kind:
+                weight += weight_of(rows, row, LAST_HEAD) * kinds[kind_of(rows, row, owners[slot])]
+            total += weight * worth[owners[slot]] / repeats[slot]
+            kept += 1
+        totals[unit] += total
 
 
 @callee
@@ -193,12 +209,12 @@ def _attribute(scan, layers, most):  # type: ignore[no-untyped-def]
     size = 64
     while size < 2 * longest:
         size *= 2
-    seen, owners, repeats, places = (
+    seen, owners, repeats = (
         np.empty(size, np.uint32),
         np.empty(size, np.uint8),
         np.empty(size, np.int32),
-        np.empty(longest, np.int32),
     )
+    places, numbers = np.empty(longest, np.int32), np.empty(longest, np.int32)
     totals, largest = np.empty(longest_units), np.empty(min(most, longest_units))
     used = np.empty(HEADS_IN_A_ROW + 1, np.int64)
     rests, ends = np.empty((documents, 2)), np.zeros(documents + 1, np.int64)
@@ -215,10 +231,10 @@ def _attribute(scan, layers, most):  # type: ignore[no-untyped-def]
                 layer.factors[document],
                 layer.kinds[document],
             )
-            _find_rows(keys, count, layer.ranks, layer.rows, places)
-            _count(keys, count, seen, owners, repeats, places)
+            found = _find_rows(keys, count, layer.ranks, layer.rows, places, numbers)
+            _count(keys, found, seen, owners, repeats, places, numbers)
             _share(
-                count,
+                found,
                 units,
                 layer.rows,
                 factors,
@@ -228,6 +244,7 @@ def _attribute(scan, layers, most):  # type: ignore[no-untyped-def]
                 owners,
                 repeats,
                 places,
+                numbers,
                 worth,
                 totals,
             )

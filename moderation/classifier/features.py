@@ -19,6 +19,7 @@ from moderation.classifier.folding import (
     CLASS_SHIFT,
     DIGIT,
     IGNORED,
+    LETTER,
     MARK,
     PAGE,
     SPACE,
@@ -77,7 +78,7 @@ _VOCABULARY_SHIFT = np.uint64(BUCKET_BITS - VOCABULARY_BITS)
 _EDGE = _BLANK = np.uint64(32)
 _A, _N = 0x61, 0x6E
 _COLON, _SLASH, _EXCLAMATION, _QUESTION, _STOP = 0x3A, 0x2F, 0x21, 0x3F, 0x2E
-_AT, _HASH, _UNDERSCORE, _HYPHEN = 0x40, 0x23, 0x5F, 0x2D
+_AT, _HASH, _UNDERSCORE, _HYPHEN, _STAR = 0x40, 0x23, 0x5F, 0x2D, 0x2A
 _DOUBLE_QUOTE, _OPENING, _CLOSING = 0x22, 0x201C, 0x201D
 _PICTURES = 0x2300  # emoji and other symbols start here
 _SAID_BITS = 4096
@@ -299,16 +300,15 @@ def _whole(codes, scratch, length, keys, count):  # type: ignore[no-untyped-def]
     pictures = runs = names = tags = dots = joints = 0
     for position in range(length):
         kind, symbol = kinds[position], symbols[position]
-        if kind == IGNORED:
-            total -= 1
-            continue
+        # Without branches, which at every edge of a word would be foreseen wrongly.
+        is_ascii, letter = symbol <= 127, (kind == LETTER) | (kind == CAPITAL)
+        total -= kind == IGNORED
         capitals += kind == CAPITAL
         digits += kind == DIGIT
-        if is_letter(kind):
-            letters += 1
-            foreign += symbol > 127
-            fancy += symbol <= 127 < codes[source[position]]
-        elif kind == MARK:
+        letters += letter
+        foreign += letter & ~is_ascii
+        fancy += letter & is_ascii & (codes[source[position]] > 127)
+        if kind == MARK:
             marks += 1
             loud += symbol == _EXCLAMATION
             asking += symbol == _QUESTION
@@ -322,6 +322,7 @@ def _whole(codes, scratch, length, keys, count):  # type: ignore[no-untyped-def]
                 dots += symbol == _STOP and position > 0 and is_letter(kinds[position - 1])
         links += (
             symbol == _COLON
+            and kind != IGNORED
             and position + 2 < length
             and symbols[position + 1] == _SLASH
             and symbols[position + 2] == _SLASH
@@ -373,14 +374,19 @@ def _aside(codes, tables, scratch, salt, count):  # type: ignore[no-untyped-def]
     return count
 
 
-@callee
-def _grams(word, size, padded, keys, count):  # type: ignore[no-untyped-def]
-    """Write the n-grams, 3 to 5 long, of the word with an edge at either side; return the features
-    so far."""
+@inlined
+def _pad(word, size, padded):  # type: ignore[no-untyped-def]
+    """Write the word with an edge at either side to `padded`."""
     padded[0] = _EDGE
     for place in range(size):
         padded[place + 1] = word[place]
     padded[size + 1] = _EDGE
+
+
+@callee
+def _grams(padded, size, keys, count):  # type: ignore[no-untyped-def]
+    """Write the n-grams, 3 to 5 long, of a padded word of so many letters; return the features so
+    far."""
     for start in range(size):
         state = step(step(step(_GRAM_SEED, padded[start]), padded[start + 1]), padded[start + 2])
         keys[count] = feature(CHARACTERS, state)
@@ -549,12 +555,57 @@ def _spell_at(position, length, tables, scratch):  # type: ignore[no-untyped-def
 
 
 @inlined
+def _read_plain(position, length, tables, scratch):  # type: ignore[no-untyped-def]
+    """Read the word at `position` in one go if nothing is odd about it, as about nine of ten.
+
+    Writes it to `word` and `padded`; returns (its end in the text, its length, its hash), as
+    `_spell_at` and `hash_word` would; a length of 0 for a word that is not so plain.
+    """
+    symbols, kinds, word, padded = scratch.symbols, scratch.kinds, scratch.word, scratch.padded
+    state = WORD_SEED
+    before = earlier = np.uint32(0)
+    doubled = tripled = False
+    end, size = position, 0
+    while end < length and is_letter(kinds[end]):
+        symbol = symbols[end]
+        again = symbol == before
+        tripled |= doubled & again & (symbol == earlier)
+        doubled |= again
+        earlier, before = before, symbol
+        word[size] = symbol
+        size += 1
+        padded[size] = symbol
+        state = step(state, np.uint64(symbol))
+        end += 1
+    padded[0] = padded[size + 1] = _EDGE
+    goes_on = end < length and (
+        kinds[end] == DIGIT or symbols[end] == _STAR or joins(symbols, kinds, end, length)
+    )
+    is_an = size == 2 and word[0] == _A and word[1] == _N
+    if size < 2 or goes_on or is_an or tripled:
+        return end, 0, state
+    if doubled and not has_bit(tables.vocabulary, vocabulary_bit(state)):
+        return end, 0, state
+    return end, size, state
+
+
+@inlined
+def _read_word(position, length, tables, scratch):  # type: ignore[no-untyped-def]
+    """Read the word at `position`; return (its end in the text, its length, its hash)."""
+    end, size, state = _read_plain(position, length, tables, scratch)
+    if size == 0:
+        end, size = _spell_at(position, length, tables, scratch)
+        state = hash_word(scratch.word, size)
+        _pad(scratch.word, size, scratch.padded)
+    return end, size, state
+
+
+@inlined
 def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-def]
     """Write the features of the word at `position`; return where it ends."""
     word, keys, tally = scratch.word, scratch.keys, scratch.tally
     units, last = scratch.units, scratch.last
-    end, size = _spell_at(position, length, tables, scratch)
-    state = hash_word(word, size)
+    end, size, state = _read_word(position, length, tables, scratch)
     part = _part(tables, state)
     if part >= OPENS:
         end, part = _longest_term(end, size, length, tables, scratch)
@@ -562,6 +613,7 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
     whole = _rejoin(position, size, is_known, tables, scratch)
     if whole:
         size, state, is_known = whole, hash_word(word, whole), True
+        _pad(word, size, scratch.padded)
         part = _part(tables, state) & ~OPENS
         tally[_UNITS] = last[_UNIT]
         scratch.recent[2] = scratch.recent[1]
@@ -581,7 +633,7 @@ def _take_word(position, length, tables, scratch):  # type: ignore[no-untyped-de
         state, is_known = _GROUP_SEED, True
         _fold_term(position, end, scratch)
     else:
-        count = _grams(word, size, scratch.padded, keys, count)
+        count = _grams(scratch.padded, size, keys, count)
     keys[count] = feature(WORDS, state)
     count += 1
     if scratch.kinds[position] == DIGIT:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -86,9 +87,7 @@ class Classifier:
     ) -> list[Prediction]:
         probabilities = 1 / (1 + np.exp(-log_odds))
         reject = probabilities[:, -1].tolist()
-        reasons = [
-            dict(zip(self.reasons, row, strict=True)) for row in probabilities[:, :-1].tolist()
-        ]
+        reasons = map(dict, map(zip, repeat(self.reasons), probabilities[:, :-1].tolist()))
         able = [
             certain or self._able(document, *tally)
             for document, tally, certain in zip(

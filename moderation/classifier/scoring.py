@@ -25,6 +25,7 @@ from moderation.classifier.features import (
     scan,
 )
 from moderation.classifier.hashing import has_bit
+from moderation.classifier.parameters import LEVEL_SHIFT, LEVELS
 
 LARGEST_IDF = 255
 """Inverse document frequencies are stored as one byte."""
@@ -37,14 +38,9 @@ HEADS_IN_A_ROW = 8
 LAST_HEAD = HEADS_IN_A_ROW - 1
 """`reject`"""
 
-LEVELS = 4
 KINDS = BLOCKS * LEVELS
 """Kinds of features: of each block, those of each level of how rare they are where the model was
 trained."""
-
-# Squared idf above which a feature is of the next level: about one comment of 12, of 50 and of 350
-# of the general model's has it. A fourth of a comment's features are of each level.
-_UNCOMMON, _SELDOM, _RARE = 64**2, 100**2, 150**2
 
 # Every other byte of a row: the four even ones, and after a shift the odd ones, have 16 bits of
 # room each, enough for this many rows.
@@ -52,7 +48,8 @@ _LANES = np.uint64(0x00FF00FF00FF00FF)
 _BYTE = np.uint64(8)
 _ROWS_BEFORE_OVERFLOW = 256
 _BIAS = 128
-_COUNT_SHIFT, _SQUARES_MASK = np.uint64(32), np.uint64(0xFFFFFFFF)
+_COUNT_SHIFT, _COUNT_MASK = np.uint64(32), np.uint64(0xFFFF)
+_SQUARES_MASK = np.uint64(0xFFFFFFFF)
 
 
 @inlined
@@ -65,19 +62,13 @@ def weight_of(rows, row, head):  # type: ignore[no-untyped-def]
 @inlined
 def kind_of(rows, row, block):  # type: ignore[no-untyped-def]
     """The kind (see `KINDS`) of the feature in that row, met in that block."""
-    square = np.int64(rows[row, 1] & _SQUARES_MASK)
-    return (
-        LEVELS * np.int64(block)
-        + np.int64(square > _UNCOMMON)
-        + np.int64(square > _SELDOM)
-        + np.int64(square > _RARE)
-    )
+    return LEVELS * np.int64(block) + np.int64(rows[row, 1] >> LEVEL_SHIFT)
 
 
 @inlined
 def _flush(lanes, kind, sums, squares):  # type: ignore[no-untyped-def]
     """Add the lanes of a kind to its sums, without the bias of its rows, and clear them."""
-    bias = _BIAS * np.int64(lanes[kind, 2] >> _COUNT_SHIFT)
+    bias = _BIAS * np.int64((lanes[kind, 2] >> _COUNT_SHIFT) & _COUNT_MASK)
     squares[kind] += np.int64(lanes[kind, 2] & _SQUARES_MASK)
     for head in range(HEADS_IN_A_ROW):
         lane = lanes[kind, head & 1] >> np.uint64(16 * (head >> 1))

@@ -1,8 +1,12 @@
+import re
 from functools import cache
 from itertools import pairwise
 
+import numba
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from moderation.classifier.features import (
     BUCKET_BITS,
@@ -18,6 +22,9 @@ from moderation.classifier.features import (
     WORDS,
     YOU,
     Tables,
+    _fold,
+    _read_plain,
+    _spell_at,
     block_of,
     bucket_of,
     encode,
@@ -255,3 +262,38 @@ def test_no_group_is_longer_or_louder_than_another() -> None:
 def test_people_who_are_no_group_are_a_word() -> None:
     assert features("people", WORDS)
     assert features("the people", WORDS) != features("the", WORDS)
+
+
+@numba.njit
+def read_twice(codes, tables, scratch):  # type: ignore[no-untyped-def]
+    """Of each place in a text: whether its word is plain, and whether both readings agree."""
+    length = _fold(codes, tables, scratch.symbols, scratch.kinds, scratch.source)
+    found = np.zeros((length, 2), np.bool_)
+    for place in range(length):
+        end, size, state = _read_plain(place, length, tables, scratch)
+        read = end, size, state, hash_word(scratch.word, size)
+        if size:
+            end, size = _spell_at(place, length, tables, scratch)
+            odd = end, size, hash_word(scratch.word, size), read[2]
+            found[place, 0], found[place, 1] = True, read == odd
+    return found
+
+
+@given(st.text("aabnoT-*'’@1! .\u200b", max_size=40) | st.text(max_size=20))
+@example("Good, the an a coool pass. ass asss!1")
+def test_a_word_read_in_one_go_is_read_as_any_other(text: str) -> None:
+    codes, offsets = encode([Document(text)])
+    scratch = make_scratch(longest_document(offsets))
+    is_plain, is_equal = read_twice(codes[: len(text)], tables(), scratch).T
+    assert (is_equal == is_plain).all()
+
+
+def test_plain_words_are_read_in_one_go_and_no_others() -> None:
+    text = "Good the an a coool pass ass stu-pid f*** don't"
+    codes, offsets = encode([Document(text)])
+    scratch = make_scratch(longest_document(offsets))
+    is_plain = read_twice(codes, tables(), scratch)[:, 0]
+    starts = [match.start() for match in re.finditer(r"\S+", text)]
+    plain = {text[start:].split(maxsplit=1)[0] for start in starts if is_plain[start]}
+    # Of those with doubled letters the vocabulary has "good" and "ass".
+    assert plain == {"Good", "the", "ass", "stu-pid"}

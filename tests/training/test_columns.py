@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from moderation.classifier.prediction import REJECT, Document, Reason
-from training.datasets.columns import Columns, FormatError, read_records
+from training.datasets.columns import Columns, FormatError, count_rows, read_records
 from training.datasets.rows import Skipped
 
 ROWS = [
@@ -203,3 +203,9 @@ def test_a_file_without_a_usable_row_says_which_columns_it_has(tmp_path: Path) -
 def test_a_label_of_an_unknown_head_is_refused() -> None:
     with pytest.raises(ValueError, match="no head is called 'mood'"):
         Columns(labels={"mood": "label"})
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv.gz", "parquet"])
+def test_rows_are_counted_before_they_are_read(tmp_path: Path, kind: str) -> None:
+    header = kind == "csv.gz"
+    assert count_rows(write(tmp_path, kind)) == len(ROWS) + header

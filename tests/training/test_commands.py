@@ -225,3 +225,24 @@ def test_the_worst_mistakes_come_first(trained: Path) -> None:
     assert scores == sorted(scores, reverse=True)
     assert scores[0] == max(p.reject for p in model.predict([Document(text) for text in texts]))
     assert whole.false_negatives == []
+
+
+def test_a_comment_counts_for_those_heads_only_that_its_labels_speak_of(trained: Path) -> None:
+    model = load(trained / "model.safetensors")
+    records = [
+        Record(
+            Document("you fool, you river" if number % 2 else "thanks for the tower"),
+            {REJECT: number % 2} | ({"insult": 1 - number % 2} if number < 20 else {}),
+            1.0,
+            f"g{number // 4}",
+            "first" if number < 20 else "second",
+        )
+        for number in range(60)
+    ]
+    insult, reject = evaluation.evaluate(model, records)
+    assert (insult.head, insult.comments, insult.positives) == ("insult", 20, 10)
+    assert (reject.head, reject.comments, reject.positives) == (REJECT, 60, 30)
+    assert [part.name for part in insult.slices if part.kind == "source"] == ["first"]
+    assert [part.name for part in reject.slices if part.kind == "source"] == ["first", "second"]
+    assert len(insult.false_positives) == 10
+    assert not reject.false_positives

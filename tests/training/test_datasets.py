@@ -1,7 +1,10 @@
+import csv
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from moderation.classifier.prediction import REJECT, Document, Reason
 from training import recipe
@@ -130,8 +133,22 @@ def own(folder: Path, **settings: object) -> SetRecipe:
     )
 
 
-def test_a_set_of_your_own_is_read_by_its_columns(tmp_path: Path) -> None:
-    loaded = load_set(tmp_path, own(tmp_path, weight=3.0, calibration=0.5, domain="ours"))
+def as_kind(folder: Path, kind: str) -> str:
+    """The set of `own` in another format; the name of its file."""
+    with (folder / "own.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    name = f"own.{kind}"
+    if kind == "parquet":
+        parquet.write_table(pa.Table.from_pylist(rows), folder / name)
+    elif kind == "jsonl":
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return name
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_set_of_your_own_is_read_by_its_columns(tmp_path: Path, kind: str) -> None:
+    given = own(tmp_path, weight=3.0, calibration=0.5, domain="ours")
+    loaded = load_set(tmp_path, given.model_copy(update={"file": as_kind(tmp_path, kind)}))
     first, second, _ = loaded.records
     assert first.document == Document("Fine", "Ann", "http://ann.example")
     assert first.labels == {REJECT: 0.0}
@@ -140,8 +157,9 @@ def test_a_set_of_your_own_is_read_by_its_columns(tmp_path: Path) -> None:
     assert {record.source for record in loaded.records} == {"own"}
     assert {(record.calibration, record.domain) for record in loaded.records} == {(0.5, "ours")}
     assert loaded.skipped.lines == {
-        "a label is not a number from 0 to 1": [5],
-        "excluded by the recipe": [6],
+        # The first line of a CSV file has the names.
+        "a label is not a number from 0 to 1": [5 if kind == "csv" else 4],
+        "excluded by the recipe": [6 if kind == "csv" else 5],
     }
 
 

@@ -171,3 +171,43 @@ def test_rows_alone_are_resampled_within_their_class() -> None:
         counts = next(metrics.resamples(labels, groups, np.random.default_rng(1)))
         assert counts[0] == 1
         assert counts.sum() == 6
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_many_rows_have_the_intervals_that_each_row_by_itself_would_have(
+    monkeypatch: pytest.MonkeyPatch, grouped: bool
+) -> None:
+    generator = np.random.default_rng(4)
+    groups = generator.integers(60, size=4000)
+    scores = 0.5 * generator.random(4000) + 0.5 * generator.random(60)[groups]
+    labels = (generator.random(4000) < scores).astype(float)
+    scores = np.round(scores, 4)
+    chosen = {**measures.MEASURES, "false positives": metrics.false_positive_rate}
+
+    def intervals(exact_rows: int) -> dict[str, metrics.Interval]:
+        monkeypatch.setattr(metrics, "EXACT_ROWS", exact_rows)
+        return metrics.bootstraps(chosen, labels, scores, 1, groups if grouped else None)
+
+    monkeypatch.setattr(metrics, "CELLS", 1500)
+    monkeypatch.setattr(metrics, "RESAMPLES", 1000)
+    row_by_row, in_cells = intervals(4000), intervals(3999)
+    for name, exact in row_by_row.items():
+        found, width = in_cells[name], exact.high - exact.low
+        assert found.value == exact.value
+        assert found.low == pytest.approx(exact.low, abs=width / 10), name
+        assert found.high == pytest.approx(exact.high, abs=width / 10), name
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.integers(1, 80))
+def test_cells_keep_equal_scores_together_and_bins_apart(scores: list[float], cells: int) -> None:
+    ordered = np.sort(scores)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "CELLS", cells)
+        places = metrics._places(ordered)
+    assert places[0] == 0
+    assert set(np.diff(places)) <= {0, 1}
+    assert (np.diff(places)[np.diff(ordered) == 0] == 0).all()
+    bins = np.minimum((ordered * metrics.BINS).astype(int), metrics.BINS - 1)
+    assert (np.diff(places)[np.diff(bins) > 0] == 1).all()
+    sizes = np.bincount(places)
+    assert len(sizes) <= cells + metrics.BINS
