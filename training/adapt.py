@@ -82,16 +82,22 @@ _REJECT = HEADS.index(REJECT)
 @dataclass(frozen=True, slots=True)
 class Move:
     """How far labels may move the general model: standard deviations, before labels, of what is
-    added to the factors of its heads and of its kinds of features, and of the site's weights."""
+    added to the factors of its heads and of its kinds of features, and of the site's weights.
+
+    `scaled`: the general log-odds are scaled and shifted first, as the labels have it, and the
+    factors move in units of the factor that this left to `reject`.
+    """
 
     heads: float
     kinds: float
     features: float
+    scaled: bool = False
 
 
-START = Move(0.2, 0.0, 0.0)
-"""Scaled and shifted first, as the labels have it; the others are held by anchors instead."""
+START = Move(0.2, 0.0, 0.0, scaled=True)
 MOVES = (
+    Move(0.8, 0.8, 0.0, scaled=True),
+    Move(0.8, 0.8, 0.5, scaled=True),
     Move(0.8, 0.0, 0.0),
     Move(0.8, 0.0, 0.2),
     Move(0.8, 0.0, 0.5),
@@ -351,25 +357,22 @@ def _fitted(table: _Table, weights: Floats, moves: Sequence[Move]) -> list[_Sum]
         return [_started(table, weights)] * len(moves)
     sizes = telling(table.matrix, table.shares, weights)
     sizes[table.is_fixed] = 0.0
-    return [
-        _started(table, weights) if move is START else _moved(table, weights, move, sizes)
-        for move in moves
-    ]
+    return [_moved(table, weights, move, sizes) for move in moves]
 
 
 def _started(table: _Table, weights: Floats) -> _Sum:
-    """The general model scaled and shifted, its heads moved by `START` in units of the factor that
-    scaling left to `reject`; where labels are of one class, only shifted."""
+    """The general model shifted, as labels of one class have it."""
     line = _calibration(table.general[:, _REJECT], table.shares, weights)
-    if not _both(table.shares, weights):
-        return _Sum(line.factor * _UNMOVED, np.zeros(len(table.idf)), line.shift)
-    return _anchored(table, weights, line, line.factor * _factor_sizes(START))
+    return _Sum(line.factor * _UNMOVED, np.zeros(len(table.idf)), line.shift)
 
 
 def _moved(table: _Table, weights: Floats, move: Move, sizes: Floats) -> _Sum:
-    """The general model as it is, moved as the labels have it."""
+    """The general model, moved as the labels have it. `sizes`: of the site's weights."""
+    line = _Line(1.0, 0.0)
+    if move.scaled:
+        line = _calibration(table.general[:, _REJECT], table.shares, weights)
     own = move.features * sizes if move.features else np.zeros(0)
-    return _anchored(table, weights, _Line(1.0, 0.0), np.append(own, _factor_sizes(move)))
+    return _anchored(table, weights, line, np.append(own, line.factor * _factor_sizes(move)))
 
 
 def _factor_sizes(move: Move) -> Floats:

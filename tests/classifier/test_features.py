@@ -28,6 +28,8 @@ from moderation.classifier.features import (
     block_of,
     bucket_of,
     encode,
+    longest_document,
+    make_scratch,
     marked_words,
 )
 from moderation.classifier.hashing import bitmap, hash_word, ranked
