@@ -56,8 +56,8 @@ sites and never by the second's. With few histories and few later comments a gai
 its interval says; a worst history even more so.
 
 Constants of the [anchors](decisions/0018-adaptation.md#anchors) were chosen on Instagram, too,
-which is in the second table. Before there were anchors models learned faster (YouTube +0.249 with 50
-labels, Instagram +0.182 with 200) and forgot more, for which the gate then held them back.
+which is in the second table. Before there were anchors models learned faster (YouTube +0.249 with
+50 labels, Instagram +0.182 with 200) and forgot more, for which the gate then held them back.
 """
 
 _COST = """
