@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _PARENT_VARIABLE = "MODERATION_SUPERVISOR_PID"
 
 _POLL = 0.2
+_ASKED_AGAIN = 10.0
 # The first start compiles the classifier's kernel, which takes a slow machine a minute or more.
 _START_TIMEOUT = 240.0
 
@@ -200,7 +201,10 @@ def _end_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(_POLL)
-        os.kill(os.getpid(), signal.SIGTERM)
+        # Again, for a process that is about to serve may miss the first.
+        while True:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(_ASKED_AGAIN)
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
