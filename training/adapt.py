@@ -287,7 +287,7 @@ def _chosen(table: _Table, progress: Progress) -> tuple[dict[Move, float], _Sum]
     """The average of all moves, each with the share that the labels speak for; calibrated on what
     the fits did not see, as each of them is."""
     if not _both(table.shares, table.weights):
-        return {START: 1.0}, _started(table, table.weights)
+        return {START: 1.0}, _fitted(table, table.weights, [START])[0]
     moves = (START, *MOVES)
     unseen = np.zeros((len(moves), len(table.shares)))
     for fold in range(FOLDS):
@@ -352,25 +352,20 @@ def _likely_error(gains: Floats, weights: Floats, groups: npt.NDArray[np.int64])
 
 
 def _fitted(table: _Table, weights: Floats, moves: Sequence[Move]) -> list[_Sum]:
-    """The general model, moved as the labels have it, once for each move."""
+    """The general model, moved as the labels have it, once for each move; labels of one class only
+    shift it."""
+    line = _calibration(table.general[:, _REJECT], table.shares, weights)
     if not _both(table.shares, weights):
-        return [_started(table, weights)] * len(moves)
+        shifted = _Sum(line.factor * _UNMOVED, np.zeros(len(table.idf)), line.shift)
+        return [shifted] * len(moves)
     sizes = telling(table.matrix, table.shares, weights)
     sizes[table.is_fixed] = 0.0
-    return [_moved(table, weights, move, sizes) for move in moves]
+    return [_moved(table, weights, move, sizes, line if move.scaled else _AS_IS) for move in moves]
 
 
-def _started(table: _Table, weights: Floats) -> _Sum:
-    """The general model shifted, as labels of one class have it."""
-    line = _calibration(table.general[:, _REJECT], table.shares, weights)
-    return _Sum(line.factor * _UNMOVED, np.zeros(len(table.idf)), line.shift)
-
-
-def _moved(table: _Table, weights: Floats, move: Move, sizes: Floats) -> _Sum:
-    """The general model, moved as the labels have it. `sizes`: of the site's weights."""
-    line = _Line(1.0, 0.0)
-    if move.scaled:
-        line = _calibration(table.general[:, _REJECT], table.shares, weights)
+def _moved(table: _Table, weights: Floats, move: Move, sizes: Floats, line: _Line) -> _Sum:
+    """The general log-odds on a line, moved as the labels have it. `sizes`: of the site's
+    weights."""
     own = move.features * sizes if move.features else np.zeros(0)
     return _anchored(table, weights, line, np.append(own, line.factor * _factor_sizes(move)))
 
@@ -406,6 +401,7 @@ def _anchored(table: _Table, weights: Floats, line: _Line, sizes: Floats) -> _Su
 
 _FACTORS = len(HEADS) + KINDS
 _UNMOVED = np.eye(_FACTORS)[_REJECT]
+_AS_IS = _Line(1.0, 0.0)
 
 
 def _calibration(log_odds: Floats, shares: Floats, weights: Floats) -> _Line:
